@@ -1,0 +1,1 @@
+"""nnplug's Hydra configuration, shipped as ``nnplug.conf``."""

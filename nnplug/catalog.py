@@ -1,0 +1,156 @@
+"""Names to specs: the only way from a word in a config to code.
+
+Building the catalog imports no torch, no nnunet and no SimpleITK; a spec's target is imported
+by :func:`load` when it is chosen.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from nnplug.errors import PluginError
+from nnplug.plugins import Host, Plugin, describe
+from nnplug.types import ConverterSpec, RemapperSpec, Spec, TrainerSpec
+
+S = TypeVar("S", ConverterSpec, RemapperSpec, TrainerSpec)
+
+
+@dataclass(frozen=True)
+class Entry(Generic[S]):
+    """A spec and the plugin that owns it."""
+
+    spec: S
+    owner: Plugin
+
+
+class Shelf(Generic[S]):
+    """The entries of one kind, by name."""
+
+    def __init__(self, kind: str, spec_type: type[S], host: Host) -> None:
+        self.kind = kind
+        self._spec_type: type[S] = spec_type
+        self._host = host
+        self._claims: dict[str, list[Entry[S]]] = {}
+
+    def fill(self, hook: str) -> None:
+        """Take what the plugins return from ``hook``; a wrong type marks its plugin."""
+        for owner, spec in self._host.collect(hook):
+            if not isinstance(spec, self._spec_type):
+                owner.problem = (
+                    f"{hook} must return {self._spec_type.__name__} objects, not {spec!r}"
+                )
+                continue
+            self._claims.setdefault(spec.name, []).append(Entry(spec, owner))
+            owner.offers.setdefault(self.kind, []).append(spec.name)
+        for name, entries in self._claims.items():
+            if len(entries) > 1:
+                for entry in entries:
+                    entry.owner.problem = self._conflict(name)
+
+    def __iter__(self) -> Iterator[Entry[S]]:
+        return iter([entries[0] for entries in self._claims.values()])
+
+    def names(self) -> list[str]:
+        """Every name on offer, sorted."""
+        return sorted(self._claims)
+
+    def get(self, name: str) -> Entry[S]:
+        """The entry of that name.
+
+        Raises:
+            PluginError: nobody offers it (near names and broken plugins are listed), or more
+                than one plugin does.
+        """
+        entries = self._claims.get(name)
+        if not entries:
+            raise PluginError(
+                f"no {self.kind} is called {name!r}",
+                hint=missing_hint(name, self.names(), self._host),
+            )
+        if len(entries) > 1:
+            raise PluginError(
+                self._conflict(name),
+                hint="uninstall one of them, or keep it out with NNPLUG_BLOCK=NAME",
+            )
+        return entries[0]
+
+    def _conflict(self, name: str) -> str:
+        owners = ", ".join(str(entry.owner) for entry in self._claims[name])
+        return f"{self.kind} {name!r} is claimed by more than one plugin: {owners}"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything that can be chosen by name in this process."""
+
+    host: Host
+    converters: Shelf[ConverterSpec]
+    remappers: Shelf[RemapperSpec]
+    trainers: Shelf[TrainerSpec]
+    config_paths: list[tuple[Plugin, str]] = field(default_factory=list)
+
+    @classmethod
+    def build(cls, host: Host | None = None) -> Catalog:
+        """Ask every plugin what it offers."""
+        host = host or Host.load()
+        converters = Shelf("converter", ConverterSpec, host)
+        remappers = Shelf("remap", RemapperSpec, host)
+        trainers = Shelf("trainer", TrainerSpec, host)
+        converters.fill("nnplug_converters")
+        remappers.fill("nnplug_remappers")
+        trainers.fill("nnplug_trainers")
+        paths = _config_paths(host)
+        return cls(host, converters, remappers, trainers, paths)
+
+
+def _config_paths(host: Host) -> list[tuple[Plugin, str]]:
+    paths = []
+    for owner, path in host.collect("nnplug_config_paths"):
+        if not isinstance(path, str) or not path.startswith("pkg://"):
+            owner.problem = f"nnplug_config_paths must return 'pkg://...' strings, not {path!r}"
+            continue
+        try:
+            importlib.import_module(path.removeprefix("pkg://").split("/")[0])
+        except Exception as error:
+            owner.problem = f"the config path {path} can't be used: {describe(error)}"
+            continue
+        owner.offers.setdefault("configs", []).append(path)
+        paths.append((owner, path))
+    return paths
+
+
+def load(spec: Spec, owner: Plugin | str) -> Any:
+    """Import a spec's target.
+
+    Raises:
+        PluginError: the target can't be imported, with the plugin that named it.
+    """
+    module, _, attribute = spec.target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise PluginError(
+            f"the target {spec.target!r} of {spec.name!r} can't be imported: {describe(error)}",
+            where=f"plugin {owner}",
+            hint="this is an error of the plugin or a missing dependency of it",
+        ) from error
+
+
+def nearest(name: str, names: Iterable[str]) -> list[str]:
+    """The names that ``name`` was probably meant to be, best first."""
+    return difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
+
+
+def missing_hint(name: str, names: Iterable[str], host: Host) -> str:
+    """What to tell a user whose name was not found."""
+    names = list(names)
+    near = nearest(name, names)
+    lead = f"did you mean {' or '.join(near)}?" if near else "there is no similar name"
+    parts = [lead, f"available: {', '.join(names) or 'none'}"]
+    parts += [f"the plugin {plugin} is broken ({plugin.problem})" for plugin in host.broken()]
+    parts += [f"the plugin {plugin} is blocked" for plugin in host.plugins if plugin.blocked]
+    return "; ".join(parts)

@@ -1,0 +1,162 @@
+"""Hydra around a verb: its grammar, with nnplug's names, paths and errors."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from nnplug.catalog import Catalog, Entry, missing_hint
+from nnplug.config.build import unknown_key
+from nnplug.errors import ConfigError, NnplugError
+from nnplug.types import TrainerSpec
+
+USER_CONF_VARIABLE = "NNPLUG_CONF"
+USER_CONF_FOLDER = "nnplug_conf"
+
+Task = Callable[[Mapping[str, Any], Catalog], Any]
+
+
+def run(verb: str, task: Task, catalog: Catalog) -> None:
+    """Compose the verb's config from ``sys.argv`` and call ``task`` with it as plain data.
+
+    Raises:
+        ConfigError: an override or a config file can't be composed.
+        NnplugError: whatever the task raises.
+    """
+    _offer(catalog)
+    raised: list[NnplugError] = []
+
+    def job(config: DictConfig) -> Any:
+        values = OmegaConf.to_container(config, resolve=True)
+        assert isinstance(values, dict)
+        try:
+            return task({str(key): value for key, value in values.items()}, catalog)
+        except NnplugError as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                raise
+            raised.append(error)
+            return None
+
+    asked_for_traceback = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://nnplug.conf", config_name=verb)(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        if asked_for_traceback == "1":
+            raise
+        raise _translate(error, catalog) from None
+    finally:
+        if asked_for_traceback is None:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = asked_for_traceback
+    if raised:
+        raise raised[0]
+
+
+def _offer(catalog: Catalog) -> None:
+    """Make the plugins' names and config folders known to Hydra."""
+    _SearchPath.plugin_paths = [(owner.name, path) for owner, path in catalog.config_paths]
+    Plugins.instance().register(_SearchPath)
+    store = ConfigStore.instance()
+    for converter in catalog.converters:
+        store.store(group="converter", name=converter.spec.name, node=_defaults(converter))
+    for remapper in catalog.remappers:
+        store.store(group="remap", name=remapper.spec.name, node=_defaults(remapper))
+    for trainer in catalog.trainers:
+        store.store(group="trainer", name=trainer.spec.name, node=_trainer_defaults(trainer))
+
+
+def _defaults(entry: Entry[Any]) -> dict[str, Any]:
+    return {"name": entry.spec.name, **_option_defaults(entry.spec.options)}
+
+
+def _trainer_defaults(entry: Entry[TrainerSpec]) -> dict[str, Any]:
+    options = _option_defaults(entry.spec.options)
+    return {"name": entry.spec.name, **entry.spec.defaults, "options": options}
+
+
+def _option_defaults(options: type | None) -> dict[str, Any]:
+    if options is None:
+        return {}
+    values = {}
+    for field in fields(options):
+        if not field.init:
+            continue
+        if field.default is not MISSING:
+            values[field.name] = field.default
+        elif field.default_factory is not MISSING:
+            values[field.name] = field.default_factory()
+        else:
+            values[field.name] = "???"
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A default as YAML has it; an empty mapping is null, so that an override can fill it."""
+    if isinstance(value, tuple):
+        return list(value)
+    return None if value == {} else value
+
+
+class _SearchPath(SearchPathPlugin):
+    """The user's own folder first, then nnplug's, then the plugins'."""
+
+    plugin_paths: list[tuple[str, str]] = []  # noqa: RUF012 - Hydra constructs this class itself
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        named = os.environ.get(USER_CONF_VARIABLE)
+        folder = Path(named or USER_CONF_FOLDER).expanduser().resolve()
+        if folder.is_dir():
+            search_path.prepend("user", f"file://{folder}")
+        elif named:
+            raise ConfigError(
+                f"{USER_CONF_VARIABLE} names a folder that does not exist", where=str(folder)
+            )
+        for owner, path in self.plugin_paths:
+            search_path.append(f"plugin {owner}", path)
+
+
+def _translate(error: Exception, catalog: Catalog) -> NnplugError:
+    """Hydra's and omegaconf's errors in nnplug's words, with near names."""
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, name = str(error.missing_cfg_file).partition("/")
+        return ConfigError(
+            f"there is no {group} called {name!r}",
+            where=f"{group}={name}",
+            hint=missing_hint(name, sorted(error.options), catalog.host),
+        )
+    cause = error.__cause__ or error
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError) and cause.parent_node is not None:
+        parent = cause.parent_node
+        known = [str(key) for key in parent] if isinstance(parent, DictConfig) else []
+        prefix = parent._get_full_key(None) if isinstance(parent, DictConfig) else ""
+        full = [f"{prefix}.{key}" if prefix else key for key in known if key != "hydra"]
+        return unknown_key(cause.full_key or str(cause.key), full)
+    text = re.sub(r"\n\s*(full_key|object_type)=.*", "", str(error))
+    text = re.sub(r"\nSet the environment variable HYDRA_FULL_ERROR.*", "", text)
+    kind = "the configuration can't be composed"
+    if isinstance(error, ConfigCompositionException) and error.__cause__:
+        text = f"{text} ({str(error.__cause__).splitlines()[0]})"
+    return ConfigError(f"{kind}: {' '.join(text.split())}", hint="see `nnplug VERB --help`")
+
+
+def program_name() -> None:
+    """Let Hydra's help and completion speak of ``nnplug``, however it was started."""
+    sys.argv[0] = "nnplug"

@@ -1,0 +1,166 @@
+"""Composed configuration to settings, with everything checked before any work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nnplug.catalog import Catalog, Shelf
+from nnplug.config.build import build, unknown_key
+from nnplug.config.settings import (
+    Choice,
+    DataSettings,
+    Evaluate,
+    ModelSettings,
+    Predict,
+    Trainer,
+)
+from nnplug.errors import ConfigError
+
+AUTO = "auto"
+NONE = "none"
+T = TypeVar("T")
+
+
+def data_settings(config: Mapping[str, Any], catalog: Catalog) -> DataSettings:
+    """Settings of ``convert`` and ``check``.
+
+    Raises:
+        ConfigError: a key, type or value can't be used.
+        PluginError: a converter or remapper that is not there.
+    """
+    return build(DataSettings, _prepared(config, catalog))
+
+
+def model_settings(config: Mapping[str, Any], catalog: Catalog) -> ModelSettings:
+    """Settings of ``plan`` and ``train``; raises as :func:`data_settings`."""
+    settings = build(ModelSettings, _prepared(config, catalog))
+    trainer_options(settings.trainer, catalog)
+    if settings.trainer.patch_size is not None:
+        axes = 2 if settings.network == "2d" else 3
+        if len(settings.trainer.patch_size) != axes:
+            raise ConfigError(
+                f"network {settings.network} has {axes} axes, not "
+                f"{len(settings.trainer.patch_size)}",
+                where="trainer.patch_size",
+                hint="give the patch as [y, x]" if axes == 2 else "give the patch as [z, y, x]",
+            )
+    return settings
+
+
+def predict_settings(config: Mapping[str, Any], catalog: Catalog) -> Predict:
+    """Settings of ``predict``; raises as :func:`data_settings`."""
+    values = _prepared(config, catalog)
+    dataset = values.pop("dataset")
+    for unused in ("converter", "remap", "convert"):
+        values.pop(unused)
+    if dataset["name"] is not None and dataset["task_id"] is not None:
+        values["task"] = f"Task{dataset['task_id']:03d}_{dataset['name']}"
+    settings = build(Predict, values)
+    if settings.model is None and settings.task is None:
+        raise ConfigError(
+            "which model?", hint="give model=DIR, or dataset=NAME network=... trainer=..."
+        )
+    return settings
+
+
+def evaluate_settings(config: Mapping[str, Any]) -> Evaluate:
+    """Settings of ``evaluate``; raises ConfigError."""
+    return build(Evaluate, {**config, "workers": worker_count(config["workers"])})
+
+
+def trainer_options(trainer: Trainer, catalog: Catalog) -> object | None:
+    """The trainer's own options as its plugin's dataclass, or None if it has none.
+
+    Raises:
+        ConfigError: a key or value that the plugin doesn't know.
+        PluginError: nobody offers that trainer.
+    """
+    spec = catalog.trainers.get(trainer.name).spec
+    if spec.options is None:
+        if trainer.options:
+            raise unknown_key(f"trainer.options.{next(iter(trainer.options))}", [])
+        return None
+    options: object = build(spec.options, trainer.options, "trainer.options")
+    return options
+
+
+def choice_options(choice: Choice, shelf: Shelf[Any], key: str) -> object | None:
+    """The chosen converter's or remapper's options as its plugin's dataclass.
+
+    A key that is null and unknown to the plugin is one of nnplug's general keys, left alone.
+
+    Raises:
+        ConfigError: a key or value that the plugin doesn't know.
+    """
+    options = shelf.get(choice.name).spec.options
+    known = {field.name for field in fields(options)} if options else set()
+    given = {
+        name: value for name, value in choice.options.items() if value is not None or name in known
+    }
+    if options is None:
+        if given:
+            name = next(iter(given))
+            raise ConfigError(f"{key}={choice.name} has no such option", where=f"{key}.{name}")
+        return None
+    built: object = build(options, given, key)
+    return built
+
+
+def _prepared(config: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
+    values = dict(config)
+    values["workers"] = worker_count(values["workers"])
+    values["converter"] = _choice(values["converter"], "converter")
+    values["remap"] = _choice(values["remap"], "remap")
+    for key, shelf, core in (
+        ("converter", catalog.converters, AUTO),
+        ("remap", catalog.remappers, NONE),
+    ):
+        choice = Choice(**values[key])
+        if choice.name != core:
+            choice_options(choice, shelf, key)
+    values.pop("experiment", None)
+    return values
+
+
+def _choice(node: Any, key: str) -> dict[str, Any]:
+    if not isinstance(node, Mapping) or not isinstance(node.get("name"), str):
+        raise ConfigError("a name is wanted here", where=f"{key}.name", hint=f"{key}=NAME")
+    options = {str(name): value for name, value in node.items() if name != "name"}
+    return {"name": node["name"], "options": options}
+
+
+def worker_count(value: Any) -> int:
+    """Processes to use: a number, or ``auto`` for one a core.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    if value == AUTO:
+        return available_cores()
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(
+            f"a number of at least 1 or auto is wanted here, not {value!r}", where="workers"
+        )
+    return value
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def existing_folder(path: Path, key: str) -> Path:
+    """``path``, which must be a folder.
+
+    Raises:
+        ConfigError: it isn't.
+    """
+    if not path.is_dir():
+        raise ConfigError("there is no such folder", where=f"{key}={path}")
+    return path

@@ -1,0 +1,236 @@
+"""The public keys, as dataclasses: what a stage may rely on once a config is checked."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Network = Literal["2d", "3d_lowres", "3d_fullres", "3d_cascade_fullres"]
+Fold = Literal[0, 1, 2, 3, 4, "all"]
+
+RESERVED_IDS = 100
+LARGEST_ID = 999
+
+
+@dataclass(frozen=True)
+class Paths:
+    """``paths``: the folder that holds nnU-Net's three folders."""
+
+    root: Path = Path("nnplug_data")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """``dataset``: what the source holds and which task it becomes.
+
+    Attributes:
+        name: the task's name, without id.
+        task_id: its number, 100 to 999.
+        force_task_id: allow a number below 100, which nnU-Net reserves.
+        source: the folder of source images; not needed once the task folder is there.
+        channels: channel number to name; ``CT`` makes nnU-Net use its CT normalisation.
+        labels: label name to value, consecutive from 0 (background).
+        unlabelled: convert images without labels; all go to imagesTs.
+        test_fraction: which part of the subjects is held out, 0 to below 1.
+        test: names (or patterns with ``*``) of cases that are held out.
+        subject: who a case belongs to: a regular expression whose first group (or whole match)
+            in the case's name is the subject, or a mapping from case to subject.
+        images: patterns of the images, one a channel, with ``{case}``.
+        label: the pattern of the label, with ``{case}``.
+    """
+
+    name: str
+    task_id: int
+    force_task_id: bool = False
+    source: Path | None = None
+    channels: dict[int, str] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
+    unlabelled: bool = False
+    test_fraction: float = 0.0
+    test: list[str] = field(default_factory=list)
+    subject: str | dict[str, str] | None = None
+    images: list[str] = field(default_factory=list)
+    label: str | None = None
+    description: str = ""
+    reference: str = ""
+    licence: str = ""
+    release: str = ""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*(_[A-Za-z0-9-]+)*", self.name):
+            raise ValueError(
+                f"name {self.name!r} can't be part of a folder's name: "
+                "use letters, digits, '-' and single '_'"
+            )
+        if not 1 <= self.task_id <= LARGEST_ID:
+            raise ValueError(f"task_id {self.task_id} is not between 1 and {LARGEST_ID}")
+        if self.task_id < RESERVED_IDS and not self.force_task_id:
+            raise ValueError(
+                f"task_id {self.task_id}: nnU-Net reserves the ids below {RESERVED_IDS} for the "
+                f"Decathlon's tasks; choose {RESERVED_IDS} to {LARGEST_ID} or set "
+                "dataset.force_task_id=true"
+            )
+        if sorted(self.channels) != list(range(len(self.channels))) or not self.channels:
+            raise ValueError("channels must be numbered 0, 1, ...: channels={0: CT}")
+        if not self.unlabelled:
+            self._check_labels()
+        if not 0 <= self.test_fraction < 1:
+            raise ValueError(f"test_fraction {self.test_fraction} is not in [0, 1)")
+        if isinstance(self.subject, str):
+            try:
+                re.compile(self.subject)
+            except re.error as error:
+                raise ValueError(f"subject is not a regular expression: {error}") from error
+
+    def _check_labels(self) -> None:
+        values = sorted(self.labels.values())
+        if not values:
+            raise ValueError("labels are missing: labels={background: 0, liver: 1}")
+        if values != list(range(len(values))) or len(values) < 2:
+            raise ValueError(
+                f"labels must be numbered 0 (background), 1, 2, ... without gaps, not {values}; "
+                "remap=table changes the values of the source"
+            )
+
+    @property
+    def task(self) -> str:
+        """nnU-Net's name of the task, e.g. ``Task128_LungLobe``."""
+        return f"Task{self.task_id:03d}_{self.name}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Something chosen by name, with the options of whoever offers it."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Convert:
+    """``convert``: how conversion goes about it.
+
+    Attributes:
+        on_error: ``stop`` at the first case that can't be converted, or ``skip`` it.
+    """
+
+    on_error: Literal["stop", "skip"] = "stop"
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """``trainer``: which trainer, and what to change about it; None leaves nnU-Net's value.
+
+    Attributes:
+        name: a trainer of the catalog.
+        epochs, batches_per_epoch, val_batches_per_epoch, initial_lr: attributes of the trainer.
+        batch_size, patch_size, base_num_features: written into derived plans; the patch is in
+            voxels, in the order of the plans' axes (arrays: z, y, x; 2d: y, x).
+        gpus: the devices to use, by number.
+        options: the trainer's own options.
+    """
+
+    name: str
+    epochs: int | None = None
+    batches_per_epoch: int | None = None
+    val_batches_per_epoch: int | None = None
+    initial_lr: float | None = None
+    batch_size: int | None = None
+    patch_size: list[int] | None = None
+    base_num_features: int | None = None
+    gpus: list[int] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batches_per_epoch", "val_batches_per_epoch", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+        if self.base_num_features is not None and self.base_num_features < 1:
+            raise ValueError(f"base_num_features must be at least 1, not {self.base_num_features}")
+        if self.initial_lr is not None and not 0 < self.initial_lr < math.inf:
+            raise ValueError(f"initial_lr must be above 0, not {self.initial_lr}")
+        if self.patch_size is not None and any(edge < 1 for edge in self.patch_size):
+            raise ValueError(f"patch_size must be positive, not {self.patch_size}")
+        if self.gpus is not None and (
+            not self.gpus or min(self.gpus) < 0 or len(set(self.gpus)) < len(self.gpus)
+        ):
+            raise ValueError(f"gpus must be different device numbers, not {self.gpus}")
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """What ``convert``, ``check`` and every later verb know about the data."""
+
+    dataset: Dataset
+    paths: Paths
+    converter: Choice
+    remap: Choice
+    convert: Convert
+    workers: int
+
+
+@dataclass(frozen=True)
+class ModelSettings(DataSettings):
+    """The same plus what ``plan`` and ``train`` need."""
+
+    trainer: Trainer
+    network: Network
+    fold: Fold
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    resume: bool
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class Predict:
+    """What ``predict`` needs.
+
+    Attributes:
+        input: a folder of images, ``NAME.nii.gz`` or ``NAME_0000.nii.gz``.
+        output: the folder for ``NAME.nii.gz``.
+        model: a model folder; None looks for it by dataset, network and trainer.
+        folds: whose weights are averaged; None takes all that are there.
+        checkpoint: the file name without ``.model``.
+        mirroring: test-time mirroring; None does what training did.
+        step_size: of the sliding window, as a fraction of the patch.
+        softmax: write the class probabilities too (``NAME.npz``).
+        overwrite: predict cases again that have an output.
+    """
+
+    input: Path
+    output: Path
+    model: Path | None = None
+    folds: list[Fold] | None = None
+    checkpoint: str = "model_final_checkpoint"
+    mirroring: bool | None = None
+    step_size: float = 0.5
+    softmax: bool = False
+    overwrite: bool = False
+    paths: Paths = Paths()
+    task: str | None = None
+    trainer: Trainer | None = None
+    network: Network = "3d_fullres"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.step_size <= 1:
+            raise ValueError(f"step_size must be in (0, 1], not {self.step_size}")
+        if self.folds is not None and not self.folds:
+            raise ValueError("folds is an empty list")
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """What ``evaluate`` needs: two folders of equally named label images, and a file."""
+
+    reference: Path
+    prediction: Path
+    output: Path
+    labels: dict[str, int] = field(default_factory=dict)
+    workers: int = 1

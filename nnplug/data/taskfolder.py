@@ -1,0 +1,189 @@
+"""The task folder: nnU-Net's raw data of one task, and nnplug's records beside it.
+
+``dataset.json`` is removed before anything changes and written last, so a folder that has one
+is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nnplug.data.files import storage_errors, value_hash, write_json, write_text
+from nnplug.errors import DataError
+from nnplug.types import Split
+
+DATASET_JSON = "dataset.json"
+CASE_MAP = "case_map.csv"
+MANIFEST = "nnplug_manifest.jsonl"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One converted case in the manifest.
+
+    Attributes:
+        case: nnU-Net's identifier, e.g. ``LungLobe_007``.
+        original: the case's name in the source.
+        subject: who was scanned.
+        split: train or test.
+        key: hash of the source's content and of every option that shaped the result.
+        sources: path, size and modification time of each source file.
+        outputs: path below the task folder, and hash of the content, of each file written.
+        labels: voxels per label value; empty without a label.
+        provenance: what the converter did to this case.
+    """
+
+    case: str
+    original: str
+    subject: str
+    split: Split
+    key: str
+    sources: list[list[Any]]
+    outputs: dict[str, str]
+    labels: dict[str, int] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskFolder:
+    """Paths and records of ``nnUNet_raw_data/TaskXXX_Name``."""
+
+    path: Path
+
+    def image(self, case: str, channel: int, split: Split) -> Path:
+        """Where a channel of a case goes."""
+        folder = "imagesTr" if split == "train" else "imagesTs"
+        return self.path / folder / f"{case}_{channel:04d}.nii.gz"
+
+    def label(self, case: str, split: Split) -> Path:
+        """Where a case's label goes."""
+        folder = "labelsTr" if split == "train" else "labelsTs"
+        return self.path / folder / f"{case}.nii.gz"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a conversion (by anyone) was finished here."""
+        return (self.path / DATASET_JSON).is_file()
+
+    def description(self) -> dict[str, Any]:
+        """``dataset.json``.
+
+        Raises:
+            DataError: it is missing or not JSON.
+        """
+        path = self.path / DATASET_JSON
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise DataError(
+                "there is no dataset.json: the task was not (completely) converted",
+                where=str(self.path),
+                hint="run `nnplug convert` with the same dataset",
+            ) from None
+        except ValueError as error:
+            raise DataError(f"is not JSON: {error}", where=str(path)) from error
+        if not isinstance(value, dict):
+            raise DataError("is not a JSON object", where=str(path))
+        return value
+
+    def training_cases(self) -> list[str]:
+        """Identifiers of the training cases that ``dataset.json`` lists."""
+        listed = self.description().get("training", [])
+        return [Path(entry["image"]).name.removesuffix(".nii.gz") for entry in listed]
+
+    def rows(self) -> dict[str, Row]:
+        """The manifest: original name to row; rows that can't be read are left out."""
+        path = self.path / MANIFEST
+        rows = {}
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(ValueError, TypeError, KeyError):
+                    row = Row(**json.loads(line))
+                    rows[row.original] = row
+        return rows
+
+    def append(self, row: Row) -> None:
+        """Add a row as soon as its case is whole."""
+        path = self.path / MANIFEST
+        with storage_errors(path), path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(asdict(row)) + "\n")
+
+    def begin(self) -> None:
+        """Make the folders, and say that what is here is no longer complete."""
+        with storage_errors(self.path):
+            for folder in ("imagesTr", "labelsTr", "imagesTs"):
+                (self.path / folder).mkdir(parents=True, exist_ok=True)
+            (self.path / DATASET_JSON).unlink(missing_ok=True)
+
+    def finish(self, rows: Sequence[Row], description: Mapping[str, Any]) -> None:
+        """Write the records; ``dataset.json`` comes last."""
+        self._drop_strangers(rows)
+        ordered = sorted(rows, key=lambda row: row.case)
+        lines = (json.dumps(asdict(row)) + "\n" for row in ordered)
+        write_text(self.path / MANIFEST, "".join(lines))
+        write_text(self.path / CASE_MAP, _case_map(ordered))
+        write_json(self.path / DATASET_JSON, {**description, **_listing(ordered)})
+
+    def _drop_strangers(self, rows: Iterable[Row]) -> None:
+        """Remove image and label files of cases that the source no longer has."""
+        known = {name for row in rows for name in row.outputs}
+        for folder in ("imagesTr", "labelsTr", "imagesTs", "labelsTs"):
+            for path in (self.path / folder).glob("*"):
+                if f"{folder}/{path.name}" not in known:
+                    path.unlink()
+
+    def data_hash(self) -> str:
+        """One hash over everything that planning and training read here.
+
+        Files that nnplug did not write are told apart by size and modification time.
+        """
+        listed = {
+            name: digest for row in self.rows().values() for name, digest in row.outputs.items()
+        }
+        state: list[Any] = [self.description()]
+        for folder in ("imagesTr", "labelsTr"):
+            for path in sorted((self.path / folder).glob("*.nii.gz")):
+                name = f"{folder}/{path.name}"
+                stat = path.stat()
+                state.append([name, listed.get(name) or [stat.st_size, stat.st_mtime_ns]])
+        return value_hash(state)
+
+
+def other_tasks(task: str, folders: Iterable[Path]) -> list[Path]:
+    """Folders of a different task with the same id."""
+    prefix = task[: len("Task000_")]
+    return [
+        path
+        for folder in folders
+        for path in sorted(folder.glob(f"{prefix}*"))
+        if path.is_dir() and path.name != task
+    ]
+
+
+def _case_map(rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["case", "original", "subject", "split"])
+    writer.writerows([row.case, row.original, row.subject, row.split] for row in rows)
+    return text.getvalue()
+
+
+def _listing(rows: Sequence[Row]) -> dict[str, Any]:
+    train = [row.case for row in rows if row.split == "train"]
+    test = [row.case for row in rows if row.split == "test"]
+    return {
+        "numTraining": len(train),
+        "numTest": len(test),
+        "training": [
+            {"image": f"./imagesTr/{case}.nii.gz", "label": f"./labelsTr/{case}.nii.gz"}
+            for case in train
+        ],
+        "test": [f"./imagesTs/{case}.nii.gz" for case in test],
+    }

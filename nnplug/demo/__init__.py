@@ -1,0 +1,1 @@
+"""Synthetic data to try nnplug with: no download, no patients."""

@@ -1,0 +1,147 @@
+"""Build nnU-Net's trainer for a job, with the arguments that ``nnUNet_train`` passes."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnplug.config.folders import Folders
+from nnplug.engine import environment
+from nnplug.engine.environment import Device
+from nnplug.errors import ConfigError, DataError, PluginError
+
+if TYPE_CHECKING:
+    from nnplug.engine.training import TrainJob
+
+
+def output_folders(folders: Folders, job: TrainJob) -> tuple[Path, Path]:
+    """The model's folder and the fold's, as nnU-Net names them."""
+    model = folders.model(job.network, job.task, job.trainer, job.plans_identifier)
+    return model, model / ("all" if job.fold == "all" else f"fold_{job.fold}")
+
+
+def build(job: TrainJob, device: Device, *, training: bool) -> Any:
+    """The initialised trainer; ``training=False`` leaves out the data loaders.
+
+    Raises:
+        PluginError: unknown trainer, or one that can't be restored from its checkpoints.
+        ConfigError: a setting that the trainer doesn't have.
+    """
+    import torch
+    from nnunet.run.default_configuration import get_default_configuration
+
+    plans_file, output, dataset, batch_dice, stage, cls = get_default_configuration(
+        job.network, job.task, job.trainer, job.plans_identifier
+    )
+    if cls is None:
+        raise PluginError(f"nnU-Net finds no trainer {job.trainer}", hint="see nnplug plugins")
+    _check_cascade(cls, job)
+    parallel: dict[str, Any] = {}
+    if job.data_parallel:
+        parallel["num_gpus"] = max(1, len(job.gpus))
+        parallel["distribute_batch_size"] = job.distribute_batch_size
+    trainer = cls(
+        plans_file,
+        job.fold,
+        output_folder=output,
+        dataset_directory=dataset,
+        batch_dice=batch_dice,
+        stage=stage,
+        unpack_data=True,
+        deterministic=job.seed is not None,
+        fp16=device.mixed_precision,
+        **parallel,
+    )
+    _check_restorable(cls, trainer, job)
+    for name, value in job.settings.items():
+        if not hasattr(trainer, name):
+            raise ConfigError(f"the trainer {job.trainer} has no setting {name!r}")
+        if value is not None:
+            setattr(trainer, name, value)
+    if job.options is not None:
+        trainer.options = job.options
+    if job.seed is not None:
+        random.seed(job.seed)
+        np.random.seed(job.seed)
+        torch.manual_seed(job.seed)
+    _own_augmentation(trainer)
+    trainer.initialize(training)
+    trainer.data_aug_params = copy.deepcopy(trainer.data_aug_params)
+    return trainer
+
+
+def seed_workers(trainer: Any, seed: int) -> None:
+    """Seed each augmentation worker; another epoch to start from gives other batches."""
+    for offset, generator in enumerate((trainer.tr_gen, trainer.val_gen)):
+        first = seed + 100_003 * int(trainer.epoch) + 50_021 * offset
+        generator.seeds = [(first + worker) % 2**32 for worker in range(generator.num_processes)]
+
+
+def stop_workers(trainer: Any) -> None:
+    """End the augmentation workers, so that they don't complain over the first error."""
+    for name in ("tr_gen", "val_gen"):
+        generator = getattr(trainer, name, None)
+        finish = getattr(generator, "_finish", None)
+        if finish is not None:
+            finish()
+
+
+def _own_augmentation(trainer: Any) -> None:
+    """Undo what an earlier trainer of this process changed in nnU-Net's shared defaults.
+
+    Also limits the worker count of trainers that set their own (data-parallel ones).
+    """
+    pristine_augmentation()
+    original = trainer.setup_DA_params
+    workers = environment.worker_count()
+
+    def setup_da_params(*args: Any, **kwargs: Any) -> None:
+        original(*args, **kwargs)
+        params = trainer.data_aug_params
+        params["num_threads"] = min(params["num_threads"], workers)
+
+    trainer.setup_DA_params = setup_da_params
+
+
+_pristine: list[dict[str, Any]] = []
+
+
+def pristine_augmentation() -> None:
+    """Give nnU-Net's module-wide augmentation defaults the values they had at first."""
+    from nnunet.training.data_augmentation import default_data_augmentation as defaults
+
+    shared = (defaults.default_3D_augmentation_params, defaults.default_2D_augmentation_params)
+    if not _pristine:
+        _pristine.extend(copy.deepcopy(params) for params in shared)
+    for params, values in zip(shared, _pristine, strict=True):
+        params.clear()
+        params.update(copy.deepcopy(values))
+
+
+def _check_cascade(cls: type, job: TrainJob) -> None:
+    from nnunet.training.network_training.nnUNetTrainerV2_CascadeFullRes import (
+        nnUNetTrainerV2CascadeFullRes,
+    )
+
+    if (job.network == "3d_cascade_fullres") != issubclass(cls, nnUNetTrainerV2CascadeFullRes):
+        raise DataError(
+            f"trainer {job.trainer} can't train network {job.network}",
+            hint="3d_cascade_fullres, and only it, takes trainers like "
+            "nnUNetTrainerV2CascadeFullRes",
+        )
+
+
+def _check_restorable(cls: type, trainer: Any, job: TrainJob) -> None:
+    try:
+        inspect.signature(cls).bind(*trainer.init_args)
+    except TypeError as error:
+        raise PluginError(
+            f"trainer {job.trainer} can't be restored from its checkpoints: its init_args "
+            f"don't fit its constructor ({error})",
+            hint="set self.init_args to the constructor's arguments, in order",
+        ) from error

@@ -1,0 +1,226 @@
+"""Load a trained model for prediction, wherever it was trained, as data only."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnplug.engine import trainers
+from nnplug.engine.checkpoints import FINAL
+from nnplug.engine.construction import pristine_augmentation
+from nnplug.engine.environment import Device
+from nnplug.engine.output import loud, quiet
+from nnplug.engine.safe import load_checkpoint, read_pickle
+from nnplug.errors import DataError, NnplugError, PluginError, TrainingError
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is ready to predict.
+
+    Attributes:
+        folder: holds the folds.
+        folds: the folders of the folds used, in order.
+        trainer: the restored nnU-Net trainer.
+        params: one checkpoint's content a fold.
+        record: nnplug's record of the first fold; empty for models of stock nnU-Net.
+        mirrored: it was trained with mirroring.
+        mixed_precision: predict in half precision.
+    """
+
+    folder: Path
+    folds: tuple[Path, ...]
+    trainer: Any
+    params: list[dict[str, Any]]
+    record: dict[str, Any]
+    mirrored: bool
+    mixed_precision: bool
+
+    @property
+    def postprocessing(self) -> Path:
+        """Applied to masks if it is there."""
+        return self.folder / "postprocessing.json"
+
+    @property
+    def channels(self) -> int:
+        """How many images a case has."""
+        return int(self.trainer.plans["num_modalities"])
+
+
+def trainer_name(folder: Path, folds: Sequence[int | str] | None, checkpoint: str = FINAL) -> str:
+    """The trainer's class name in the model's first fold; raises as :func:`load_model`."""
+    path = _folds(folder, folds, checkpoint)[0] / f"{checkpoint}.model.pkl"
+    info = read_pickle(path)
+    if not isinstance(info, dict) or not isinstance(info.get("name"), str):
+        raise DataError("not a model of nnU-Net v1: no trainer's name", where=str(path))
+    return str(info["name"])
+
+
+def load_model(
+    folder: Path,
+    folds: Sequence[int | str] | None,
+    checkpoint: str = FINAL,
+    *,
+    device: Device,
+    find_options: Callable[[dict[str, Any]], object | None] | None = None,
+    log: Path | None = None,
+) -> Model:
+    """Restore the trainer from the first fold and read the weights of all.
+
+    Args:
+        folder: the model's folder, e.g. ``.../3d_fullres/TASK/TRAINER__PLANS``. Only read.
+        folds: numbers or ``"all"``; None takes every ``fold_N`` there, or else ``all``.
+        checkpoint: which checkpoint of each fold.
+        device: what ``environment.enter`` returned; MPS predicts on the CPU.
+        find_options: gives the trainer's options from nnplug's record beside the weights.
+        log: file for what nnU-Net prints; None drops it.
+
+    Raises:
+        DataError: a fold, a file or its content is missing or damaged.
+        PluginError: the trainer's plugin is not installed.
+        TrainingError: weights are damaged or don't fit.
+    """
+    chosen = _folds(folder, folds, checkpoint)
+    path = chosen[0] / f"{checkpoint}.model.pkl"
+    info = read_pickle(path)
+    if not isinstance(info, dict) or not {"init", "name", "plans"} <= set(info):
+        raise DataError("not a model of nnU-Net v1: keys are missing", where=str(path))
+    record = info["nnplug"] if isinstance(info.get("nnplug"), dict) else {}
+    with quiet(log):
+        cls = _trainer_class(info["name"], record, path)
+        options = None
+        if find_options is not None:
+            with loud():
+                options = find_options(record)
+        trainer = _restore(cls, info, options, folder, path)
+        _set_mirroring(trainer, record)
+        trainer.fp16 = device.mixed_precision
+        params = [_weights(trainer, fold / f"{checkpoint}.model") for fold in chosen]
+    mirrored = bool(trainer.data_aug_params.get("do_mirror"))
+    return Model(folder, chosen, trainer, params, record, mirrored, device.mixed_precision)
+
+
+def _folds(folder: Path, asked: Sequence[int | str] | None, checkpoint: str) -> tuple[Path, ...]:
+    if asked is None:
+        pattern = re.compile(r"fold_(\d+)")
+        found = [path for path in folder.glob("fold_*") if pattern.fullmatch(path.name)]
+        found.sort(key=lambda path: int(path.name.removeprefix("fold_")))
+        chosen = [p for p in found if (p / f"{checkpoint}.model").is_file()]
+        if not chosen:
+            chosen = [folder / "all"]
+    else:
+        chosen = [folder / ("all" if fold == "all" else f"fold_{fold}") for fold in asked]
+    if not chosen:
+        raise DataError("no folds were asked for", where=str(folder))
+    for fold in chosen:
+        for suffix in (".model", ".model.pkl"):
+            if not (fold / f"{checkpoint}{suffix}").is_file():
+                raise DataError(
+                    f"no {checkpoint}{suffix} in {fold.name}",
+                    where=str(folder),
+                    hint="finish the training of this fold, or name the folds that are there",
+                )
+    return tuple(chosen)
+
+
+def _trainer_class(name: Any, record: dict[str, Any], path: Path) -> type:
+    from nnunet.training.network_training.nnUNetTrainer import nnUNetTrainer
+    from nnunet.training.network_training.nnUNetTrainerCascadeFullRes import (
+        nnUNetTrainerCascadeFullRes,
+    )
+    from nnunet.training.network_training.nnUNetTrainerV2_CascadeFullRes import (
+        nnUNetTrainerV2CascadeFullRes,
+    )
+
+    cls = trainers.find(name) if isinstance(name, str) and name.isidentifier() else None
+    if not isinstance(cls, type) or not issubclass(cls, nnUNetTrainer):
+        origin = [str(record[key]) for key in ("owner", "version") if record.get(key)]
+        hint = "install the plugin that has this trainer"
+        if origin:
+            hint = f"it was trained with {' '.join(origin)}: install and enable that"
+        raise PluginError(f"nnU-Net finds no trainer {name!r}", where=str(path), hint=hint)
+    if issubclass(cls, nnUNetTrainerCascadeFullRes | nnUNetTrainerV2CascadeFullRes):
+        raise DataError(
+            "the cascade's second stage needs the first one's predictions",
+            where=str(path),
+            hint="predict with nnUNet_predict -l, or with a 3d_fullres model",
+        )
+    return cls
+
+
+def _restore(
+    cls: type, info: dict[str, Any], options: object | None, folder: Path, path: Path
+) -> Any:
+    """Construct with the stored arguments, but never with the paths among them."""
+    pristine_augmentation()
+    with tempfile.TemporaryDirectory() as nowhere:
+        neutral = {
+            "plans_file": str(folder / "plans.pkl"),
+            "output_folder": nowhere,
+            "dataset_directory": nowhere,
+            "fold": 0,
+        }
+        try:
+            bound = inspect.signature(cls).bind(*info["init"])
+            bound.arguments.update({k: v for k, v in neutral.items() if k in bound.arguments})
+            trainer: Any = cls(*bound.args, **bound.kwargs)
+            trainer.print_to_log_file = _print
+            if options is not None:
+                trainer.options = options
+            trainer.process_plans(info["plans"])
+            _check_preprocessor(trainer.plans.get("preprocessor_name"), path)
+            trainer.initialize(False)
+        except NnplugError:
+            raise
+        except Exception as error:
+            raise TrainingError(
+                f"the model can't be restored: {type(error).__name__}: {error}", where=str(path)
+            ) from error
+    return trainer
+
+
+def _print(*args: Any, **_: Any) -> None:
+    """Instead of writing a log file beside the model."""
+    print(*args)  # noqa: T201 - goes to the log that quiet() opened
+
+
+def _set_mirroring(trainer: Any, record: dict[str, Any]) -> None:
+    trainer.data_aug_params = copy.deepcopy(trainer.data_aug_params)
+    mirror = record.get("mirror")
+    if isinstance(mirror, dict) and mirror.get("mirror_axes") is not None:
+        trainer.data_aug_params["do_mirror"] = bool(mirror.get("do_mirror"))
+        trainer.data_aug_params["mirror_axes"] = tuple(mirror["mirror_axes"])
+
+
+def _weights(trainer: Any, path: Path) -> dict[str, Any]:
+    content = load_checkpoint(path)
+    try:
+        trainer.load_checkpoint_ram(content, False)
+    except Exception as error:
+        raise TrainingError(
+            f"the weights don't fit the plans: {str(error).splitlines()[0]}", where=str(path)
+        ) from error
+    return content
+
+
+def _check_preprocessor(name: Any, path: Path) -> None:
+    """The plans name a class that nnU-Net will call: let it be a preprocessor, nothing else."""
+    import nnunet
+    from nnunet.preprocessing.preprocessing import GenericPreprocessor
+    from nnunet.training.model_restore import recursive_find_python_class
+
+    if name is None:
+        return
+    found = None
+    if isinstance(name, str) and name.isidentifier():
+        found = recursive_find_python_class(
+            [str(Path(nnunet.__path__[0], "preprocessing"))], name, "nnunet.preprocessing"
+        )
+    if not isinstance(found, type) or not issubclass(found, GenericPreprocessor):
+        raise DataError(f"nnU-Net has no preprocessor {name!r}", where=str(path))

@@ -1,0 +1,192 @@
+"""Check, plan and preprocess a task exactly as ``nnUNet_plan_and_preprocess`` does."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+
+from nnplug.config.folders import Folders
+from nnplug.engine import environment, plans
+from nnplug.engine.interrupts import Stop, Watch, interrupted
+from nnplug.engine.plans import PlanOverrides, derive, describe
+from nnplug.errors import DataError, NnplugError
+
+__all__ = [
+    "PlanOverrides",
+    "derive",
+    "describe",
+    "is_planned",
+    "prepare",
+    "stamp",
+    "stamped",
+    "verify",
+]
+
+_STAMP = "nnplug_plan.json"
+_PROGRESS = ("Verifying ", "checking case", "Expected label values", "Labels OK", "Dataset OK")
+
+
+def verify(task: str) -> tuple[str, ...]:
+    """Run nnU-Net's own integrity check on a raw task folder.
+
+    Returns:
+        What it warned of, e.g. that the images differ in orientation.
+
+    Raises:
+        DataError: a file is missing, grids differ, or a label has unexpected values.
+    """
+    from nnunet.paths import nnUNet_raw_data
+    from nnunet.preprocessing.sanity_checks import verify_dataset_integrity
+
+    folder = Path(nnUNet_raw_data, task)
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            verify_dataset_integrity(str(folder))
+    except Exception as error:
+        lines = printed.getvalue().splitlines()
+        said = [line.strip() for line in lines if line and not line.startswith(_PROGRESS)]
+        cases = [line.split()[-1] for line in lines if line.startswith("checking case")]
+        if not said and cases and not isinstance(error, AssertionError):
+            said = [f"(while checking case {cases[-1]})"]
+        message = str(error) if isinstance(error, Exception) and str(error) else repr(error)
+        raise DataError(
+            "nnU-Net's integrity check failed: " + "\n".join([message, *said]),
+            where=str(folder),
+            hint="repair or remove the cases named above and convert again",
+        ) from error
+    return tuple(line for line in printed.getvalue().splitlines() if line.startswith("WARNING"))
+
+
+def prepare(
+    folders: Folders,
+    task: str,
+    network: str,
+    workers: int,
+    *,
+    log: Path | None,
+    fresh: bool = False,
+) -> None:
+    """Crop, take the fingerprint, plan and preprocess for one network.
+
+    A stamp of an earlier run is removed first, so that a killed run doesn't look finished.
+
+    Args:
+        folders: nnU-Net's three folders, the ones given to ``environment.enter``.
+        task: e.g. ``"Task128_LungLobe"``.
+        network: ``"2d"`` plans the 2D U-Net, every other one the 3D U-Nets.
+        workers: processes, at least 1.
+        log: file for what nnU-Net prints.
+        fresh: the raw data changed; drop what was made from it before (cropped cases, and the
+            preprocessed cases and plans of this network).
+
+    Raises:
+        DataError: planning or preprocessing failed.
+        Interrupted: SIGINT or SIGTERM; running it again does what is left.
+    """
+    environment.ensure(folders)
+    workers = max(1, workers)
+    _write_stamps(folders, task, {**_stamps(folders, task), plans.dimension(network): None})
+    if fresh:
+        _discard(folders, task, network)
+    try:
+        with environment.quiet(log), Watch(at_once=True):
+            _plan(folders, task, network, workers)
+    except Stop:
+        raise interrupted("planning", "run the same command again") from None
+    except (NnplugError, MemoryError):
+        raise
+    except Exception as error:
+        raise DataError(
+            f"planning or preprocessing failed: {type(error).__name__}: {error}",
+            where=str(folders.task(task)),
+            hint=f"see {log}" if log else None,
+        ) from error
+
+
+def _plan(folders: Folders, task: str, network: str, workers: int) -> None:
+    from nnunet.experiment_planning.DatasetAnalyzer import DatasetAnalyzer
+    from nnunet.experiment_planning.utils import crop
+
+    crop(task, False, workers)
+    cropped, output = folders.cropped / task, folders.preprocessed / task
+    modalities = json.loads((cropped / "dataset.json").read_text())["modality"].values()
+    analyzer = DatasetAnalyzer(str(cropped), overwrite=False, num_processes=workers)
+    analyzer.analyze_dataset("CT" in modalities or "ct" in modalities)
+    output.mkdir(parents=True, exist_ok=True)
+    shutil.copy(cropped / "dataset_properties.pkl", output)
+    shutil.copy(folders.task(task) / "dataset.json", output)
+    if network == "2d":
+        from nnunet.experiment_planning.experiment_planner_baseline_2DUNet_v21 import (
+            ExperimentPlanner2D_v21 as Planner,
+        )
+    else:
+        from nnunet.experiment_planning.experiment_planner_baseline_3DUNet_v21 import (
+            ExperimentPlanner3D_v21 as Planner,
+        )
+    planner = Planner(str(cropped), str(output))
+    planner.plan_experiment()
+    planner.run_preprocessing((workers, workers))
+
+
+def is_planned(folders: Folders, task: str, network: str) -> bool:
+    """Stock plans are there, and for each stage as many cases as were cropped."""
+    path = plans.plans_file(folders, task, network)
+    if not path.is_file():
+        return False
+    content = plans.read(path)
+    cases = {Path(name).stem for name in content["list_of_npz_files"]}
+    output = folders.preprocessed / task
+    for stage in content["plans_per_stage"]:
+        stage_folder = output / f"{content['data_identifier']}_stage{stage}"
+        done = {file.stem for file in stage_folder.glob("*.npz")}
+        done &= {file.stem for file in stage_folder.glob("*.pkl")}
+        if not cases <= done:
+            return False
+    return True
+
+
+def stamp(folders: Folders, task: str, network: str, data_hash: str) -> None:
+    """Note that ``network``'s plans and arrays were made, wholly, from this raw data."""
+    _write_stamps(folders, task, {**_stamps(folders, task), plans.dimension(network): data_hash})
+
+
+def stamped(folders: Folders, task: str, network: str) -> str | None:
+    """The hash that :func:`stamp` noted, or None."""
+    return _stamps(folders, task).get(plans.dimension(network))
+
+
+def _stamps(folders: Folders, task: str) -> dict[str, str | None]:
+    try:
+        content = json.loads((folders.preprocessed / task / _STAMP).read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _write_stamps(folders: Folders, task: str, content: dict[str, str | None]) -> None:
+    path = folders.preprocessed / task / _STAMP
+    content = {key: value for key, value in content.items() if value is not None}
+    if not content:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(json.dumps(content, indent=2) + "\n")
+    beside.replace(path)
+
+
+def _discard(folders: Folders, task: str, network: str) -> None:
+    shutil.rmtree(folders.cropped / task, ignore_errors=True)
+    output = folders.preprocessed / task
+    identifier = plans.DATA_IDENTIFIERS[plans.dimension(network)]
+    for path in output.glob(f"*_plans_{plans.dimension(network)}.pkl"):
+        with contextlib.suppress(DataError):
+            if plans.read(path)["data_identifier"] == identifier:
+                path.unlink()
+    for stage in output.glob(f"{identifier}_stage*"):
+        shutil.rmtree(stage)

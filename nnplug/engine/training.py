@@ -1,0 +1,239 @@
+"""Train one fold as ``nnUNet_train`` does, but so that it can be stopped and resumed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nnplug.config.folders import Folders
+from nnplug.engine import checkpoints, environment, moving, plans, vetting
+from nnplug.engine.construction import build, output_folders, stop_workers
+from nnplug.engine.environment import Device
+from nnplug.engine.epochs import EpochReport, follow
+from nnplug.engine.interrupts import Stop, Watch, interrupted
+from nnplug.engine.validation import mean_dice, validate
+from nnplug.errors import DataError, NnplugError, TrainingError
+
+__all__ = ["EpochReport", "TrainJob", "TrainResult", "run"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """What to train.
+
+    Attributes:
+        task: e.g. ``"Task128_LungLobe"``.
+        network: ``"2d"``, ``"3d_lowres"``, ``"3d_fullres"`` or ``"3d_cascade_fullres"``.
+        fold: 0 to 4 (or what the task's split file has), or ``"all"``.
+        trainer: the name of a class that nnU-Net finds (see ``trainers.mount``).
+        plans_identifier: nnU-Net's own plans or derived ones.
+        settings: attributes of the trainer (``max_num_epochs``, ``num_batches_per_epoch``,
+            ``num_val_batches_per_epoch``, ``initial_lr``); None leaves the trainer's value.
+        options: set as ``trainer.options`` before ``initialize()``.
+        gpus: the GPUs of a data-parallel training, for their number.
+        data_parallel: the trainer takes ``num_gpus`` and ``distribute_batch_size``.
+        distribute_batch_size: share the plans' batch among the GPUs; else each GPU gets one.
+        resume: go on from the newest checkpoint; without one, start.
+        overwrite: without ``resume``, replace an earlier training of this fold.
+        seed: repeatable batches and initial weights (slower on a GPU); None as stock.
+        record: plain data to store beside the weights (plugin, version, ...).
+        checkpoint_minutes: save ``model_latest`` at the end of an epoch when the last one is
+            older, besides nnU-Net's every 50 epochs.
+    """
+
+    task: str
+    network: str
+    fold: int | str
+    trainer: str
+    plans_identifier: str = plans.STOCK
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    options: object | None = None
+    gpus: tuple[int, ...] = ()
+    data_parallel: bool = False
+    distribute_batch_size: bool = False
+    resume: bool = False
+    overwrite: bool = False
+    seed: int | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint_minutes: float = 15
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a finished training left.
+
+    Attributes:
+        model_folder: holds the folds, the plans and (later) the post-processing.
+        fold_folder: holds the checkpoints and the validation of this fold.
+        epochs_done: epochs in the final checkpoint.
+        summary_json: nnU-Net's scores of the validation cases.
+        mean_dice: mean over the foreground labels in it; None if no label occurs.
+        notes: what should be said, e.g. from which checkpoint it went on.
+    """
+
+    model_folder: Path
+    fold_folder: Path
+    epochs_done: int
+    summary_json: Path
+    mean_dice: float | None
+    notes: tuple[str, ...] = ()
+
+
+def run(
+    folders: Folders,
+    device: Device,
+    job: TrainJob,
+    *,
+    on_epoch: Callable[[EpochReport], None],
+    log: Path,
+) -> TrainResult:
+    """Train and validate one fold in this process.
+
+    Args:
+        folders: nnU-Net's three folders, the ones given to ``environment.enter``.
+        device: what ``environment.enter`` returned.
+        job: what to train.
+        on_epoch: called after every epoch, with stdout and stderr as they were.
+        log: file for what nnU-Net prints.
+
+    Raises:
+        DataError: the task isn't planned, has too few cases, or was trained already.
+        PluginError: the trainer is unknown or breaks nnU-Net's contract.
+        TrainingError: training or validation failed.
+        Interrupted: SIGINT or SIGTERM; ``resume`` goes on.
+    """
+    environment.ensure(folders)
+    vetting.check_task(folders, job.task, job.network, job.fold, job.plans_identifier)
+    model_folder, fold_folder = output_folders(folders, job)
+    found, notes = _starting_point(fold_folder, job)
+
+    def report(epoch: EpochReport) -> None:
+        with environment.loud():
+            on_epoch(epoch)
+
+    log_start = log.stat().st_size if log.is_file() else 0
+    stop = Watch()
+    with environment.quiet(log), stop:
+        try:
+            epochs = _train(job, device, found, fold_folder, notes, stop, report)
+        except Stop:
+            raise interrupted("training", "run the same command with resume=true") from None
+        except (NnplugError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            raise _explain(error, fold_folder, log, log_start) from error
+    summary = fold_folder / "validation_raw" / "summary.json"
+    return TrainResult(model_folder, fold_folder, epochs, summary, mean_dice(summary), tuple(notes))
+
+
+def _starting_point(folder: Path, job: TrainJob) -> tuple[checkpoints.Found | None, list[str]]:
+    there = checkpoints.existing(folder)
+    if not job.resume:
+        if there and not job.overwrite:
+            raise DataError(
+                f"this fold was trained before ({there[0].name})",
+                where=str(folder),
+                hint="resume=true goes on; overwrite replaces it; or give derived plans a name",
+            )
+        return None, []
+    found = checkpoints.newest(folder)
+    if found is None:
+        notes = ["nothing to resume from, starting a new training"]
+    else:
+        epochs = int(found.content["epoch"])
+        notes = [*found.notes, f"resuming from {found.path.name} after {epochs} epochs"]
+    _LOG.info("%s: %s", folder, notes[-1])
+    return found, notes
+
+
+def _train(
+    job: TrainJob,
+    device: Device,
+    found: checkpoints.Found | None,
+    fold_folder: Path,
+    notes: list[str],
+    stop: Watch,
+    report: Callable[[EpochReport], None],
+) -> int:
+    summary = fold_folder / "validation_raw" / "summary.json"
+    complete = found is not None and _is_complete(found, job)
+    if complete and found is not None and summary.is_file():
+        notes.append("the training was complete and validated already")
+        return int(found.content["epoch"])
+    if complete:
+        notes.append("the training was complete already, only validating")
+    trainer = build(job, device, training=not complete)
+    try:
+        if found is not None:
+            trainer.load_checkpoint_ram(found.content, not complete)
+        elif job.overwrite:
+            checkpoints.remove(fold_folder)
+        if not complete:
+            summary.unlink(missing_ok=True)
+            _run_epochs(trainer, job, device, stop, report)
+        done = len(trainer.all_tr_losses)
+        stop_workers(trainer)
+        stop.check()
+        stop.at_once = True
+        validate(trainer, job.network)
+        return done
+    finally:
+        stop_workers(trainer)
+
+
+def _run_epochs(
+    trainer: Any,
+    job: TrainJob,
+    device: Device,
+    stop: Watch,
+    report: Callable[[EpochReport], None],
+) -> None:
+    follow(trainer, job, stop, report)
+    if device.kind == "mps":
+        moving.move(trainer, "mps")
+    try:
+        trainer.run_training()
+        if device.kind == "mps":
+            trainer.network.to("cpu")  # nnU-Net predicts on CUDA or the CPU only
+    except BaseException as error:
+        # A worker that died of the same signal ends the loop before it looks at the flag.
+        died = stop.requested and "background workers" in str(error)
+        if not died and not isinstance(error, Stop):
+            raise
+        checkpoints.save_interrupted(trainer)
+        raise Stop from error
+
+
+def _is_complete(found: checkpoints.Found, job: TrainJob) -> bool:
+    if not found.final:
+        return False
+    asked = job.settings.get("max_num_epochs")
+    planned = (found.record.get("settings") or {}).get("max_num_epochs")
+    # A trainer may end early; then the final checkpoint has fewer epochs than were planned.
+    return asked is None or asked == planned or int(found.content["epoch"]) >= asked
+
+
+def _explain(error: Exception, folder: Path, log: Path, log_start: int) -> NnplugError:
+    text = str(error)
+    hint = f"see {log}"
+    if "background workers" in text:
+        with log.open(encoding="utf-8", errors="replace") as stream:
+            stream.seek(log_start)
+            printed = stream.read().partition("Exception in background worker")[2]
+        first = [line.strip() for line in printed.splitlines()[1:2]]
+        if first:
+            text = f"an augmentation worker failed: {first[0]}"
+        else:
+            text = "an augmentation worker died"
+            hint = f"often too little memory: try fewer workers=; {hint}"
+    elif "out of memory" in text.lower():
+        text = text.splitlines()[0]
+        hint = f"use derived plans with a smaller batch or patch; {hint}"
+    return TrainingError(
+        f"training failed: {type(error).__name__}: {text}", where=str(folder), hint=hint
+    )

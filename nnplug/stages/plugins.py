@@ -1,0 +1,35 @@
+"""plugins: what is installed, what it offers, what is broken and why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from nnplug.catalog import Catalog
+from nnplug.plugins import Plugin
+
+
+def main(arguments: list[str]) -> None:
+    """The verb; exits with 3 if a plugin is broken."""
+    parser = argparse.ArgumentParser(prog="nnplug plugins", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON to standard output")
+    chosen = parser.parse_args(arguments)
+    plugins = Catalog.build().host.plugins
+    if chosen.json:
+        sys.stdout.write(json.dumps([asdict(plugin) for plugin in plugins], indent=2) + "\n")
+    else:
+        for plugin in plugins:
+            sys.stdout.write("\n".join(_lines(plugin)) + "\n")
+    if any(plugin.problem for plugin in plugins):
+        sys.exit(3)
+
+
+def _lines(plugin: Plugin) -> list[str]:
+    state = "blocked" if plugin.blocked else "broken" if plugin.problem else "ok"
+    lines = [f"{plugin.name:12} {state:8} {plugin.distribution} {plugin.version}"]
+    lines += [f"  {kind}: {', '.join(names)}" for kind, names in plugin.offers.items()]
+    if plugin.problem:
+        lines.append(f"  problem: {plugin.problem}")
+    return lines

@@ -1,0 +1,130 @@
+"""train: from source images (or whatever is there already) to a validated model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from nnplug.catalog import Catalog
+from nnplug.config.folders import Folders
+from nnplug.config.load import model_settings, trainer_options
+from nnplug.config.settings import ModelSettings
+from nnplug.console import console, say
+from nnplug.data.files import storage_errors
+from nnplug.data.splits import ensure_subject_splits
+from nnplug.data.taskfolder import TaskFolder
+from nnplug.stages import device, experiment, plan, record
+
+if TYPE_CHECKING:
+    from nnplug.engine.training import EpochReport, TrainResult
+
+
+def main(config: Mapping[str, Any], catalog: Catalog) -> float | None:
+    """The verb; returns the mean Dice of the validation, for sweeps."""
+    result = run(model_settings(config, catalog), catalog, config)
+    return result.mean_dice
+
+
+def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) -> TrainResult:
+    """Do what is missing of convert and plan, then train and validate one fold.
+
+    Raises:
+        NnplugError: whatever keeps the fold from being trained; what is done is kept.
+    """
+    folders = Folders.below(settings.paths.root)
+    entered = device.enter(settings, catalog, folders)
+    from nnplug.engine import trainers, training
+
+    entry = catalog.trainers.get(settings.trainer.name)
+    options = trainer_options(settings.trainer, catalog)
+    cls = trainers.mount(
+        entry.spec.target, str(entry.owner), data_parallel=entry.spec.data_parallel
+    )
+    identifier = plan.run(settings, catalog, folders)
+    task = TaskFolder(folders.task(settings.dataset.task))
+    preprocessed = folders.preprocessed / settings.dataset.task
+    with storage_errors(preprocessed):
+        ensure_subject_splits(preprocessed, task)
+    fold = "all" if settings.fold == "all" else f"fold_{settings.fold}"
+    folder = folders.model(settings.network, settings.dataset.task, cls.__name__, identifier) / fold
+    origin = {
+        "plugin": entry.owner.name,
+        "distribution": entry.owner.distribution,
+        "version": entry.owner.version,
+        "class": f"{cls.__module__}.{cls.__qualname__}",
+    }
+    job = training.TrainJob(
+        task=settings.dataset.task,
+        network=settings.network,
+        fold=settings.fold,
+        trainer=cls.__name__,
+        plans_identifier=identifier,
+        settings={
+            attribute: getattr(settings.trainer, key)
+            for key, attribute in experiment.ATTRIBUTES.items()
+        },
+        options=options,
+        gpus=entered.gpus,
+        data_parallel=entry.spec.data_parallel,
+        resume=settings.resume,
+        seed=settings.seed,
+        record=origin,
+    )
+    say(
+        f"training {settings.network} fold {settings.fold} with {cls.__name__} on {_where(entered)}"
+    )
+    say(f"  {folder}")
+    with (
+        storage_errors(folder),
+        record.kept(folder, config, catalog, task, asdict(entered), origin),
+    ):
+        result = training.run(
+            folders, entered, job, on_epoch=_print_epoch, log=folder / "nnplug.log"
+        )
+    for note in result.notes:
+        say(note)
+    _print_summary(result, settings)
+    return result
+
+
+def _where(entered: Any) -> str:
+    if entered.kind != "cuda":
+        return str(entered.kind)
+    return f"GPU {', '.join(map(str, entered.gpus))}"
+
+
+def _print_epoch(report: EpochReport) -> None:
+    dice = " ".join(f"{value:.3f}" for value in report.dice)
+    say(
+        f"epoch {report.epoch}/{report.epochs}  train loss {report.train_loss:.4f}  "
+        f"validation loss {report.val_loss:.4f}  Dice [{dice}]  lr {report.lr:.2g}  "
+        f"{report.seconds:.1f} s"
+    )
+
+
+def _print_summary(result: TrainResult, settings: ModelSettings) -> None:
+    summary = _read_summary(result.summary_json)
+    table = Table("label", "validation Dice")
+    names = {str(value): name for name, value in settings.dataset.labels.items()}
+    for value, figures in summary.items():
+        if value != "0":
+            table.add_row(names.get(value, value), f"{figures.get('Dice', float('nan')):.4f}")
+    if result.mean_dice is not None:
+        table.add_row("mean", f"{result.mean_dice:.4f}")
+    console().print(table)
+    say(f"model: {result.model_folder}")
+    say(
+        f"next: nnplug predict model={result.model_folder} folds=[{settings.fold}] "
+        "input=DIR output=DIR"
+    )
+
+
+def _read_summary(path: Path) -> dict[str, dict[str, float]]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    mean: dict[str, dict[str, float]] = content["results"]["mean"]
+    return mean

@@ -1,0 +1,180 @@
+"""What nnplug and its plugins exchange: frozen data and two small protocols.
+
+Importing this module loads neither SimpleITK nor numpy nor torch, so a plugin can describe
+what it offers for the price of a few dataclasses.
+
+Axis order: SimpleITK images carry x, y, z; arrays are z, y, x. Lengths are in mm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import SimpleITK as sitk
+    from numpy.typing import NDArray
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the files of a case lie below the source, as glob patterns.
+
+    Every field is optional; without any, the usual layouts are recognised (see
+    :func:`nnplug.layout.find_cases`). In a pattern ``{case}`` stands for the case's name.
+
+    Attributes:
+        images: one pattern a channel, e.g. ``("scans/{case}/t1.nii.gz",)``.
+        label: the pattern of the label file, e.g. ``"masks/{case}.nii.gz"``.
+    """
+
+    images: tuple[str, ...] = ()
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """The source images of a dataset, as the user described them.
+
+    Attributes:
+        root: the folder to read.
+        channels: channel number to name, e.g. ``{0: "CT"}``; in order of the numbers.
+        unlabelled: no labels are expected; every case is a test case.
+        layout: patterns for layouts that are not recognised.
+    """
+
+    root: Path
+    channels: Mapping[int, str] = field(default_factory=lambda: {0: "image"})
+    unlabelled: bool = False
+    layout: Layout = Layout()
+
+
+@dataclass(frozen=True)
+class CaseSource:
+    """One case that a converter found, before any pixel is read. Crosses process borders.
+
+    Attributes:
+        name: the case's name in the source; unique within it.
+        images: one file or folder a channel, in channel order.
+        label: the label's file or folder, or None.
+        subject: who was scanned, where the source says so.
+        split: ``"train"`` or ``"test"`` where the source says so.
+        details: whatever else the converter needs in ``read``; small and picklable. Two keys
+            mean something to nnplug: ``"problem"``, why this case can't be converted, and
+            ``"files"``, further paths that ``read`` looks at.
+    """
+
+    name: str
+    images: tuple[Path, ...]
+    label: Path | None = None
+    subject: str | None = None
+    split: Split | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case that was read.
+
+    Attributes:
+        images: one three-dimensional scalar image a channel; size, spacing (mm), origin (mm)
+            and direction travel with it.
+        label: an integer-valued image on the same grid, or None.
+        provenance: short notes for the manifest (no patient data), e.g. what was repaired.
+    """
+
+    images: tuple[sitk.Image, ...]
+    label: sitk.Image | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+class Converter(Protocol):
+    """Reads one format. Constructed as ``Target(options)`` with the spec's options dataclass."""
+
+    def discover(self, source: Source) -> Iterable[CaseSource]:
+        """List the cases without reading pixels.
+
+        Raises:
+            nnplug.errors.SourceError: the source can't be understood.
+        """
+        ...
+
+    def read(self, case: CaseSource) -> Case:
+        """Read one case; runs in a worker process.
+
+        Raises:
+            nnplug.errors.SourceError: the case can't be converted correctly; never guess.
+        """
+        ...
+
+
+class Remapper(Protocol):
+    """Changes label values. Constructed as ``Target(options)``."""
+
+    def apply(self, label: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+        """Return a new array (z, y, x) with the dataset's label values.
+
+        Raises:
+            nnplug.errors.SourceError: a value has no place in the result.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ConverterSpec:
+    """A converter by name.
+
+    Attributes:
+        name: what the user writes in ``converter=NAME``.
+        target: ``"package.module:Class"``; imported only when chosen.
+        options: a dataclass; its fields are the keys below ``converter.``, checked in its
+            ``__post_init__`` (raise ValueError).
+        summary: one line for ``nnplug plugins``.
+    """
+
+    name: str
+    target: str
+    options: type | None = None
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class RemapperSpec:
+    """A label remapper by name; fields as in :class:`ConverterSpec`, keys below ``remap.``."""
+
+    name: str
+    target: str
+    options: type | None = None
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class TrainerSpec:
+    """A trainer by name.
+
+    Attributes:
+        name: what the user writes in ``trainer=NAME``.
+        target: ``"package.module:Class"``, a subclass of ``nnUNetTrainerV2``. The class's own
+            name is what nnU-Net puts into folder names and checkpoints.
+        options: a dataclass set as ``trainer.options`` before ``initialize()``; its fields are
+            the keys below ``trainer.options.``.
+        defaults: recommended values for the keys below ``trainer.``, e.g. ``{"epochs": 40}``.
+        data_parallel: the class takes ``num_gpus`` and ``distribute_batch_size`` as
+            ``nnUNetTrainerV2_DP`` does.
+        summary: one line for ``nnplug plugins``.
+    """
+
+    name: str
+    target: str
+    options: type | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    data_parallel: bool = False
+    summary: str = ""
+
+
+Spec = ConverterSpec | RemapperSpec | TrainerSpec

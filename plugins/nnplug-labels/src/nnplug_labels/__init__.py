@@ -1,0 +1,1 @@
+"""Label values by table, for nnplug."""

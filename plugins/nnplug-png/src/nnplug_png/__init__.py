@@ -1,0 +1,1 @@
+"""PNG, TIFF and JPEG slices for nnplug."""

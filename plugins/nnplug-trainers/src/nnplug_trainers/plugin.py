@@ -1,0 +1,30 @@
+"""What this package offers to nnplug."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nnplug.hookspecs import hookimpl
+from nnplug.types import TrainerSpec
+from nnplug_trainers.options import QuickOptions
+
+
+@hookimpl
+def nnplug_trainers() -> Iterable[TrainerSpec]:
+    """The quick recipe."""
+    return [
+        TrainerSpec(
+            name="quick",
+            target="nnplug_trainers.quick:nnUNetTrainerV2_Quick",
+            options=QuickOptions,
+            defaults={
+                "epochs": 20,
+                "batches_per_epoch": 100,
+                "val_batches_per_epoch": 5,
+                "initial_lr": 2e-3,
+                "batch_size": 2,
+                "base_num_features": 16,
+            },
+            summary="a strong baseline on a CPU in ten minutes",
+        )
+    ]
