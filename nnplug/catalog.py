@@ -114,8 +114,8 @@ def _config_paths(host: Host) -> list[tuple[Plugin, str]]:
             owner.problem = f"nnplug_config_paths must return 'pkg://...' strings, not {path!r}"
             continue
         try:
-            importlib.import_module(path.removeprefix("pkg://").split("/")[0])
-        except Exception as error:
+            importlib.import_module(path.removeprefix("pkg://").strip("/").replace("/", "."))
+        except (Exception, SystemExit) as error:
             owner.problem = f"the config path {path} can't be used: {describe(error)}"
             continue
         owner.offers.setdefault("configs", []).append(path)
@@ -132,7 +132,7 @@ def load(spec: Spec, owner: Plugin | str) -> Any:
     module, _, attribute = spec.target.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"the target {spec.target!r} of {spec.name!r} can't be imported: {describe(error)}",
             where=f"plugin {owner}",

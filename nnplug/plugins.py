@@ -85,6 +85,9 @@ class Host:
         module = None
         try:
             module = load()
+            if self._manager.is_registered(module):
+                plugin.problem = f"{self._manager.get_name(module)!r} has already loaded its module"
+                return
             self._manager.register(module, plugin.name)
             self._manager.check_pending()
         except (Exception, SystemExit) as error:

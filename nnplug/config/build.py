@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import re
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,7 +72,7 @@ def _fit(hint: Any, value: Any, key: str) -> Any:
     if origin in (Union, types.UnionType):
         return _fit_union(arguments, value, key)
     if origin is Literal:
-        if value in arguments:
+        if any(type(value) is type(choice) and value == choice for choice in arguments):
             return value
         raise _wrong_choice(value, [str(choice) for choice in arguments], key)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
@@ -114,7 +115,7 @@ def _fit_mapping(arguments: tuple[Any, ...], value: Any, key: str) -> dict[Any, 
 
 
 def _fit_key(hint: Any, name: Any, key: str) -> Any:
-    if hint is int and isinstance(name, str) and name.lstrip("-").isdigit():
+    if hint is int and isinstance(name, str) and re.fullmatch("-?[0-9]+", name):
         return int(name)
     if hint is str and not isinstance(name, bool):
         return str(name)

@@ -60,6 +60,12 @@ def storage_errors(path: Path) -> Iterator[None]:
                 where=str(path),
                 hint="choose another folder, e.g. with paths.root=DIR",
             ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST):
+            raise StorageError(
+                "a file is in the way of a folder",
+                where=str(error.filename or path),
+                hint="remove that file, or choose another folder, e.g. with paths.root=DIR",
+            ) from error
         raise
 
 

@@ -79,10 +79,22 @@ def _subject(case: CaseSource, rule: str | Mapping[str, str] | None) -> str:
             raise ConfigError(
                 f"the pattern {rule!r} does not match the case {case.name!r}",
                 where="dataset.subject",
+                hint="write a regular expression that finds the subject in every case's name",
             )
-        return match.group(1) if match.re.groups else match.group(0)
+        subject: str | None = match.group(1) if match.re.groups else match.group(0)
+        if not subject:
+            raise ConfigError(
+                f"the pattern {rule!r} finds no subject in the case {case.name!r}",
+                where="dataset.subject",
+                hint="its first group, or without groups the whole match, has to be the subject",
+            )
+        return subject
     if case.name not in rule:
-        raise ConfigError(f"the case {case.name!r} is missing", where="dataset.subject")
+        raise ConfigError(
+            f"the case {case.name!r} is missing",
+            where="dataset.subject",
+            hint=f"say who it belongs to: {{{case.name}: SUBJECT}}",
+        )
     return rule[case.name]
 
 

@@ -22,6 +22,7 @@ from nnplug.types import Split
 DATASET_JSON = "dataset.json"
 CASE_MAP = "case_map.csv"
 MANIFEST = "nnplug_manifest.jsonl"
+DATA_FOLDERS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,14 @@ class TaskFolder:
         """Whether a conversion (by anyone) was finished here."""
         return (self.path / DATASET_JSON).is_file()
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether somebody else put data here; nnplug begins with its manifest."""
+        inside = (self.path / folder for folder in DATA_FOLDERS)
+        return not (self.path / MANIFEST).is_file() and (
+            self.is_complete or any(any(folder.glob("*")) for folder in inside)
+        )
+
     def description(self) -> dict[str, Any]:
         """``dataset.json``.
 
@@ -120,6 +129,7 @@ class TaskFolder:
         with storage_errors(self.path):
             for folder in ("imagesTr", "labelsTr", "imagesTs"):
                 (self.path / folder).mkdir(parents=True, exist_ok=True)
+            (self.path / MANIFEST).touch()
             (self.path / DATASET_JSON).unlink(missing_ok=True)
 
     def finish(self, rows: Sequence[Row], description: Mapping[str, Any]) -> None:
@@ -134,9 +144,9 @@ class TaskFolder:
     def _drop_strangers(self, rows: Iterable[Row]) -> None:
         """Remove image and label files of cases that the source no longer has."""
         known = {name for row in rows for name in row.outputs}
-        for folder in ("imagesTr", "labelsTr", "imagesTs", "labelsTs"):
+        for folder in DATA_FOLDERS:
             for path in (self.path / folder).glob("*"):
-                if f"{folder}/{path.name}" not in known:
+                if f"{folder}/{path.name}" not in known and not path.is_dir():
                     path.unlink()
 
     def data_hash(self) -> str:

@@ -1,14 +1,16 @@
-"""Turn SIGINT and SIGTERM into an orderly end: a flag to look at, or an exception at once."""
+"""Turn SIGINT, SIGTERM and killed workers into an orderly end."""
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-from nnplug.errors import Interrupted
+from nnplug.errors import Interrupted, NnplugError, TrainingError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -24,20 +26,27 @@ class Watch:
     the second one raises KeyboardInterrupt. Worker processes forked inside ignore SIGINT,
     which a terminal sends to them as well, and die of SIGTERM.
 
+    A process pool waits for ever for a worker that the system killed (out of memory). If
+    :attr:`at_once`, that too raises :class:`Stop`.
+
     Attributes:
         requested: a signal arrived.
         at_once: raise from the handler instead of waiting for :meth:`check`.
+        lost: a worker was killed.
     """
 
     def __init__(self, *, at_once: bool = False) -> None:
         self.requested = False
         self.at_once = at_once
+        self.lost = False
         self._owner = os.getpid()
         self._before: dict[signal.Signals, Any] = {}
+        self._left = threading.Event()
 
     def __enter__(self) -> Watch:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+            threading.Thread(target=self._look_after_workers, daemon=True).start()
         return self
 
     def __exit__(
@@ -46,6 +55,7 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._left.set()
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
@@ -53,6 +63,15 @@ class Watch:
         """Raise :class:`Stop` if a signal arrived."""
         if self.requested:
             raise Stop
+
+    def explain(self, what: str, hint: str) -> NnplugError:
+        """The error for the user after :class:`Stop`: what was kept and how to go on."""
+        if self.lost and not self.requested:
+            return TrainingError(
+                f"{what} failed: a worker process was killed",
+                hint="often too little memory: try fewer workers=",
+            )
+        return Interrupted(f"{what} was interrupted", hint=hint)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._owner:
@@ -62,11 +81,18 @@ class Watch:
             return
         if self.requested:
             raise KeyboardInterrupt
-        self.requested = True
+        self.requested = not self.lost
         if self.at_once:
             raise Stop
 
-
-def interrupted(what: str, hint: str) -> Interrupted:
-    """The error that tells the user what was kept and how to go on."""
-    return Interrupted(f"{what} was interrupted", hint=hint)
+    def _look_after_workers(self) -> None:
+        workers: set[Any] = set()
+        while not self._left.wait(0.2):
+            if not self.at_once:
+                continue
+            with contextlib.suppress(RuntimeError, ValueError):  # they come and go meanwhile
+                workers.update(multiprocessing.active_children())
+                if any(worker.exitcode == -signal.SIGKILL for worker in workers):
+                    self.lost = True
+                    os.kill(self._owner, signal.SIGTERM)
+                    return

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nnplug.config.folders import Folders
 from nnplug.engine import environment, plans
-from nnplug.engine.interrupts import Stop, Watch, interrupted
+from nnplug.engine.interrupts import Stop, Watch
 from nnplug.engine.plans import PlanOverrides, derive, describe
 from nnplug.errors import DataError, NnplugError
 
@@ -86,6 +86,7 @@ def prepare(
 
     Raises:
         DataError: planning or preprocessing failed.
+        TrainingError: a worker process was killed.
         Interrupted: SIGINT or SIGTERM; running it again does what is left.
     """
     environment.ensure(folders)
@@ -93,11 +94,12 @@ def prepare(
     _write_stamps(folders, task, {**_stamps(folders, task), plans.dimension(network): None})
     if fresh:
         _discard(folders, task, network)
+    watch = Watch(at_once=True)
     try:
-        with environment.quiet(log), Watch(at_once=True):
+        with environment.quiet(log), watch:
             _plan(folders, task, network, workers)
     except Stop:
-        raise interrupted("planning", "run the same command again") from None
+        raise watch.explain("planning", "run the same command again") from None
     except (NnplugError, MemoryError):
         raise
     except Exception as error:

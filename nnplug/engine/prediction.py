@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnplug.engine.interrupts import Stop, Watch, interrupted
+from nnplug.engine.interrupts import Stop, Watch
 from nnplug.engine.models import Model, load_model
 from nnplug.engine.output import loud, quiet
 from nnplug.errors import ConfigError, DataError, NnplugError, TrainingError
@@ -96,12 +96,13 @@ def predict(
             with loud():
                 on_case(result)
 
+    watch = Watch(at_once=True)
     try:
-        with quiet(log), Watch(at_once=True):
+        with quiet(log), watch:
             _run(job, cases, workers > 1, collect)
     except Stop:
         hint = f"{len(results)} of {len(cases)} cases are done; run the command again"
-        raise interrupted("prediction", hint) from None
+        raise watch.explain("prediction", hint) from None
     if model.postprocessing.is_file():
         shutil.copy(model.postprocessing, output)
     return results

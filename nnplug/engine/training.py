@@ -13,7 +13,7 @@ from nnplug.engine import checkpoints, environment, moving, plans, vetting
 from nnplug.engine.construction import build, output_folders, stop_workers
 from nnplug.engine.environment import Device
 from nnplug.engine.epochs import EpochReport, follow
-from nnplug.engine.interrupts import Stop, Watch, interrupted
+from nnplug.engine.interrupts import Stop, Watch
 from nnplug.engine.validation import mean_dice, validate
 from nnplug.errors import DataError, NnplugError, TrainingError
 
@@ -122,7 +122,7 @@ def run(
         try:
             epochs = _train(job, device, found, fold_folder, notes, stop, report)
         except Stop:
-            raise interrupted("training", "run the same command with resume=true") from None
+            raise stop.explain("training", "run the same command with resume=true") from None
         except (NnplugError, KeyboardInterrupt):
             raise
         except Exception as error:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from nnplug.data import geometry, labels
 from nnplug.data.taskfolder import TaskFolder
 from nnplug.errors import DataError, NnplugError
 from nnplug.formats.itk import read_image
+from nnplug.stages.workers import pool
 from nnplug.types import Split
 
 
@@ -50,10 +49,10 @@ def run(settings: DataSettings) -> None:
     values = {int(value) for value in description.get("labels", {})}
     cases = [*_cases(task, description, "train"), *_cases(task, description, "test")]
     with (
-        ProcessPoolExecutor(settings.workers, get_context("spawn")) as pool,
+        pool(settings.workers) as executor,
         progress("checking", len(cases)) as advance,
     ):
-        for mistakes in pool.map(_case_mistakes, cases, [values] * len(cases)):
+        for mistakes in executor.map(_case_mistakes, cases, [values] * len(cases)):
             found += mistakes
             advance()
     if found:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +21,12 @@ from nnplug.config.load import (
 from nnplug.config.settings import Choice, DataSettings
 from nnplug.console import progress, say, warn
 from nnplug.data.numbering import Numbered, number
-from nnplug.data.taskfolder import MANIFEST, Row, TaskFolder, other_tasks
+from nnplug.data.taskfolder import Row, TaskFolder, other_tasks
 from nnplug.errors import ConfigError, DataError, NnplugError, PluginError, SourceError
 from nnplug.stages import case as one_case
 from nnplug.stages.case import Job, Tool
 from nnplug.stages.locking import locked
+from nnplug.stages.workers import pool
 from nnplug.types import CaseSource, Layout, Source
 
 
@@ -152,35 +151,29 @@ def _in_parallel(jobs: Sequence[Job], workers: int) -> Iterator[Row | NnplugErro
     """Outcomes as they come; at most two cases a worker are under way."""
     waiting = iter(jobs)
     running: dict[Future[Row], Job] = {}
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=_ignore_interrupt)
-    try:
-        while True:
-            for job in waiting:
-                running[pool.submit(one_case.convert, job)] = job
-                if len(running) >= 2 * workers:
-                    break
-            if not running:
-                return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                try:
-                    yield future.result()
-                except NnplugError as error:
-                    yield error
-                except BrokenProcessPool as error:
-                    names = ", ".join(job.numbered.source.name for job in running.values())
-                    raise DataError(
-                        f"a worker was killed while these cases were under way: {names}",
-                        hint="too little memory? try workers=1; finished cases are kept",
-                    ) from error
-                del running[future]
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _ignore_interrupt() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with pool(min(workers, len(jobs))) as executor:
+        try:
+            while True:
+                for job in waiting:
+                    running[executor.submit(one_case.convert, job)] = job
+                    if len(running) >= 2 * workers:
+                        break
+                if not running:
+                    return
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in sorted(done, key=lambda future: future.exception() is not None):
+                    try:
+                        outcome: Row | NnplugError = future.result()
+                    except NnplugError as error:
+                        outcome = error
+                    del running[future]
+                    yield outcome
+        except BrokenProcessPool as error:
+            names = ", ".join(job.numbered.source.name for job in running.values())
+            raise DataError(
+                f"a worker was killed while these cases were under way: {names}",
+                hint="too little memory? try workers=1; finished cases are kept",
+            ) from error
 
 
 def _refuse_taken(task: TaskFolder, folders: Folders) -> None:
@@ -194,7 +187,7 @@ def _refuse_taken(task: TaskFolder, folders: Folders) -> None:
             where="dataset.task_id",
             hint=f"choose another id, or remove {others[0]}",
         )
-    if task.is_complete and not (task.path / MANIFEST).is_file():
+    if task.is_foreign:
         raise DataError(
             "this task folder was not made by nnplug and is left as it is",
             where=str(task.path),

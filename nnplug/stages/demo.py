@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -30,14 +31,14 @@ class Demo:
     Attributes:
         output: the folder for everything that it makes.
         cases: how many phantoms; a quarter of them is held out.
-        epochs: of 50 steps each.
+        epochs: of 40 steps each.
         seed: of the phantoms.
         workers: processes.
     """
 
     output: Path
     cases: int = 16
-    epochs: int = 10
+    epochs: int = 6
     seed: int = 0
     workers: int = 1
 
@@ -65,7 +66,7 @@ def run(settings: Demo) -> None:
     Raises:
         NnplugError: a step failed; its own message is above.
     """
-    from nnplug.demo import phantom
+    from nnplug.demo.dicom import write_cohort
 
     started = time.monotonic()
     output = settings.output.resolve()
@@ -73,14 +74,15 @@ def run(settings: Demo) -> None:
     if not source.is_dir():
         say(f"writing {settings.cases} synthetic chest CT series to {source}")
         partial = output / ".source"
-        phantom.write_cohort(partial, settings.cases, settings.seed)
+        shutil.rmtree(partial, ignore_errors=True)
+        write_cohort(partial, settings.cases, settings.seed)
         partial.rename(source)
     task = Folders.below(root, {}).task(TASK)
     predicted, scores = output / "predicted", output / "scores.json"
     common = [f"paths.root={root}", f"workers={settings.workers}", "dataset=demo"]
     trainer = [
-        *("trainer=quick", "trainer.options.compile=false", "device=cpu"),
-        *(f"trainer.epochs={settings.epochs}", "trainer.batches_per_epoch=50"),
+        *("trainer=quick", "device=cpu"),
+        *(f"trainer.epochs={settings.epochs}", "trainer.batches_per_epoch=40"),
         *("trainer.val_batches_per_epoch=5", "trainer.base_num_features=12"),
     ]
     _nnplug(

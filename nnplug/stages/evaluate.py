@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from nnplug.data.files import write_text
 from nnplug.data.metrics import Score, score
 from nnplug.errors import DataError, SourceError
 from nnplug.formats.itk import read_image
+from nnplug.stages.workers import pool
 
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".nrrd")
 FIGURES = ("dice", "hd95_mm", "volume_difference_ml")
@@ -65,11 +64,11 @@ def run(settings: Evaluate) -> Scores:
     pairs = [(name, path, prediction[name]) for name, path in reference.items()]
     named = {name: value for name, value in settings.labels.items() if value != 0}
     with (
-        ProcessPoolExecutor(settings.workers, get_context("spawn")) as pool,
+        pool(settings.workers) as executor,
         progress("scoring", len(pairs)) as advance,
     ):
         found: dict[str, dict[int, Score]] = {}
-        for name, values in pool.map(_score_case, pairs, [set(named.values())] * len(pairs)):
+        for name, values in executor.map(_score_case, pairs, [set(named.values())] * len(pairs)):
             found[name] = values
             advance()
     if not named:

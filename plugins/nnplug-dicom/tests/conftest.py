@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from nnplug_dicom.converter import DicomConverter
+from nnplug_dicom.options import DicomOptions
+from pydicom.uid import generate_uid
+
+from nnplug.errors import SourceError
+from nnplug.types import Source
+
+DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+WriteSeries = Callable[..., list[Path]]
+
+
+@pytest.fixture
+def data() -> Path:
+    """The folder of real data; it is not part of the project."""
+    if not DATA.is_dir():
+        pytest.skip("the real data (../shared/data) is not here")
+    return DATA
+
+
+@pytest.fixture
+def write_series() -> WriteSeries:
+    """Write one file a slice; ``positions`` are mm along the normal."""
+
+    def write(
+        folder: Path,
+        positions: Sequence[float] = (0.0, 5.0, 10.0, 15.0),
+        *,
+        orientation: Sequence[float] = AXIAL,
+        origin: Sequence[float] = (0.0, 0.0, 0.0),
+        pixels: Any = None,
+        spacing: Sequence[float] = (0.8, 0.5),
+        each: Callable[[int, pydicom.Dataset], None] | None = None,
+        **tags: Any,
+    ) -> list[Path]:
+        folder.mkdir(parents=True, exist_ok=True)
+        normal = np.cross(orientation[:3], orientation[3:])
+        values = np.zeros((len(positions), 4, 6), np.int16) if pixels is None else pixels
+        uid = tags.pop("SeriesInstanceUID", generate_uid())
+        paths = []
+        for number, along in enumerate(positions):
+            meta = pydicom.dataset.FileMetaDataset()
+            meta.TransferSyntaxUID = tags.get("syntax", pydicom.uid.ExplicitVRLittleEndian)
+            data = pydicom.Dataset()
+            data.file_meta = meta
+            data.SOPClassUID = meta.MediaStorageSOPClassUID = pydicom.uid.CTImageStorage
+            data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = generate_uid()
+            if uid:
+                data.SeriesInstanceUID = uid
+            data.Modality, data.SeriesNumber, data.PatientID = "CT", 1, "P1"
+            data.ImagePositionPatient = [
+                f"{o + n * along:.10g}" for o, n in zip(origin, normal, strict=True)
+            ]
+            data.ImageOrientationPatient = [f"{v:.12g}" for v in orientation]
+            data.PixelSpacing = [str(v) for v in spacing]
+            data.Rows, data.Columns = values.shape[1:]
+            data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+            data.BitsAllocated = data.BitsStored = values.dtype.itemsize * 8
+            data.HighBit = data.BitsStored - 1
+            data.PixelRepresentation = int(values.dtype.kind == "i")
+            data.PixelData = values[number].tobytes()
+            for name, value in tags.items():
+                if name != "syntax":
+                    setattr(data, name, value)
+            if each:
+                each(number, data)
+            path = folder / f"{tags.get('SeriesNumber', 1)}_{number:03d}.dcm"
+            data.save_as(path, enforce_file_format=True)
+            paths.append(path)
+        return paths
+
+    return write
+
+
+@pytest.fixture
+def same_space() -> Callable[..., tuple[Any, Any]]:
+    """Bring two images to the same order of axes and check that they then lie on one grid.
+
+    Returns both as arrays, so that equal indices are equal places in the patient.
+    """
+
+    def bring(one: sitk.Image, other: sitk.Image, mm: float = 1e-3) -> tuple[Any, Any]:
+        one, other = (sitk.DICOMOrient(i, "LPS") for i in (one, other))
+        assert one.GetSize() == other.GetSize()
+        for corner in ((0, 0, 0), tuple(n - 1 for n in one.GetSize())):
+            places = [i.TransformIndexToPhysicalPoint(corner) for i in (one, other)]
+            assert np.abs(np.subtract(*places)).max() < mm
+        assert np.abs(np.subtract(one.GetSpacing(), other.GetSpacing())).max() < mm
+        return sitk.GetArrayFromImage(one), sitk.GetArrayFromImage(other)
+
+    return bring
+
+
+@pytest.fixture
+def refused() -> Callable[..., str]:
+    """Convert a folder that holds one case, and return why it was refused."""
+
+    def refuse(root: Path, options: DicomOptions | None = None) -> str:
+        converter = DicomConverter(options)
+        (case,) = converter.discover(Source(root, {0: "image"}, unlabelled=True))
+        with pytest.raises(SourceError) as caught:
+            converter.read(case)
+        assert case.name in str(caught.value)
+        return str(caught.value)
+
+    return refuse
