@@ -5,6 +5,7 @@ Results that another program may read go to standard output.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -44,6 +45,8 @@ def progress(title: str, total: int) -> Iterator[Advance]:
         yield lambda: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console()) as bars:
+    # Bound to the stream as it is now: nnU-Net's prints are diverted while the bar is shown.
+    target = Console(file=sys.stderr)
+    with Progress(*columns, TimeRemainingColumn(), console=target) as bars:
         task = bars.add_task(title, total=total)
         yield lambda: bars.advance(task)

@@ -105,6 +105,9 @@ def test_training_cases_are_those_that_dataset_json_lists(task: TaskFolder) -> N
     content = {"training": [{"image": "./imagesTr/a_b.nii.gz", "label": "./labelsTr/a_b.nii.gz"}]}
     (task.path / "dataset.json").write_text(json.dumps(content))
     assert task.training_cases() == ["a_b"]
+    (task.path / "dataset.json").write_text('{"training": ["./imagesTr/a_b.nii.gz"]}')
+    with pytest.raises(DataError, match="training is not a list of images and labels"):
+        task.training_cases()
 
 
 def test_only_another_name_with_the_same_id_is_another_task(tmp_path: Path) -> None:

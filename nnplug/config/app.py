@@ -21,6 +21,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from yaml import YAMLError
+
 from nnplug.catalog import Catalog, Entry, missing_hint
 from nnplug.config.build import unknown_key
 from nnplug.errors import ConfigError, NnplugError
@@ -41,14 +43,17 @@ def run(verb: str, task: Task, catalog: Catalog) -> None:
     """
     _offer(catalog)
     raised: list[NnplugError] = []
+    called: list[bool] = []
 
     def job(config: DictConfig) -> Any:
         values = OmegaConf.to_container(config, resolve=True)
         assert isinstance(values, dict)
+        called.append(True)
         try:
             return task({str(key): value for key, value in values.items()}, catalog)
         except NnplugError as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
+                sys.stderr.write(f"job {HydraConfig.get().job.num}: {error}\n")
                 raise
             raised.append(error)
             return None
@@ -57,8 +62,8 @@ def run(verb: str, task: Task, catalog: Catalog) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         hydra.main(version_base="1.3", config_path="pkg://nnplug.conf", config_name=verb)(job)()
-    except (HydraException, OmegaConfBaseException) as error:
-        if asked_for_traceback == "1":
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+        if asked_for_traceback == "1" or (called and type(error) is ValueError):
             raise
         raise _translate(error, catalog) from None
     finally:

@@ -12,6 +12,8 @@ from nnplug.catalog import Catalog, Shelf
 from nnplug.config.build import build, unknown_key
 from nnplug.config.settings import (
     Choice,
+    Convert,
+    Dataset,
     DataSettings,
     Evaluate,
     ModelSettings,
@@ -54,11 +56,10 @@ def model_settings(config: Mapping[str, Any], catalog: Catalog) -> ModelSettings
 def predict_settings(config: Mapping[str, Any], catalog: Catalog) -> Predict:
     """Settings of ``predict``; raises as :func:`data_settings`."""
     values = _prepared(config, catalog)
-    dataset = values.pop("dataset")
-    for unused in ("converter", "remap", "convert"):
+    values["task"] = _task(values.pop("dataset", None) or {})
+    build(Convert, values.pop("convert", None) or {}, "convert")
+    for unused in ("converter", "remap"):
         values.pop(unused)
-    if dataset["name"] is not None and dataset["task_id"] is not None:
-        values["task"] = f"Task{dataset['task_id']:03d}_{dataset['name']}"
     settings = build(Predict, values)
     if settings.model is None and settings.task is None:
         raise ConfigError(
@@ -67,9 +68,21 @@ def predict_settings(config: Mapping[str, Any], catalog: Catalog) -> Predict:
     return settings
 
 
+def _task(dataset: Mapping[str, Any]) -> str | None:
+    """The task that a model was trained on; only its name and id have to be known."""
+    known = [field.name for field in fields(Dataset)]
+    for name in dataset:
+        if name not in known:
+            raise unknown_key(f"dataset.{name}", [f"dataset.{key}" for key in known])
+    if dataset.get("name") is None or dataset.get("task_id") is None:
+        return None
+    enough = {"channels": dataset.get("channels") or {0: "image"}, "unlabelled": True}
+    return build(Dataset, {**dataset, **enough, "force_task_id": True}, "dataset").task
+
+
 def evaluate_settings(config: Mapping[str, Any]) -> Evaluate:
     """Settings of ``evaluate``; raises ConfigError."""
-    return build(Evaluate, {**config, "workers": worker_count(config["workers"])})
+    return build(Evaluate, {**config, "workers": worker_count(config.get("workers", AUTO))})
 
 
 def trainer_options(trainer: Trainer, catalog: Catalog) -> object | None:
@@ -112,9 +125,9 @@ def choice_options(choice: Choice, shelf: Shelf[Any], key: str) -> object | None
 
 def _prepared(config: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
     values = dict(config)
-    values["workers"] = worker_count(values["workers"])
-    values["converter"] = _choice(values["converter"], "converter")
-    values["remap"] = _choice(values["remap"], "remap")
+    values["workers"] = worker_count(values.get("workers", AUTO))
+    values["converter"] = _choice(values.get("converter"), "converter")
+    values["remap"] = _choice(values.get("remap"), "remap")
     for key, shelf, core in (
         ("converter", catalog.converters, AUTO),
         ("remap", catalog.remappers, NONE),

@@ -103,9 +103,20 @@ class TaskFolder:
         return value
 
     def training_cases(self) -> list[str]:
-        """Identifiers of the training cases that ``dataset.json`` lists."""
+        """Identifiers of the training cases that ``dataset.json`` lists.
+
+        Raises:
+            DataError: the list is not as nnU-Net wants it.
+        """
         listed = self.description().get("training", [])
-        return [Path(entry["image"]).name.removesuffix(".nii.gz") for entry in listed]
+        try:
+            return [Path(entry["image"]).name.removesuffix(".nii.gz") for entry in listed]
+        except (TypeError, KeyError) as error:
+            raise DataError(
+                "training is not a list of images and labels",
+                where=str(self.path / DATASET_JSON),
+                hint='write it as [{"image": "./imagesTr/X.nii.gz", "label": ...}, ...]',
+            ) from error
 
     def rows(self) -> dict[str, Row]:
         """The manifest: original name to row; rows that can't be read are left out."""

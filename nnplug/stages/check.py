@@ -45,6 +45,8 @@ def run(settings: DataSettings) -> None:
     """
     task = TaskFolder(Folders.below(settings.paths.root).task(settings.dataset.task))
     description = task.description()
+    if found := list(_shape_mistakes(description)):
+        raise _error(found, task)
     found = list(_description_mistakes(description, task))
     values = {int(value) for value in description.get("labels", {})}
     cases = [*_cases(task, description, "train"), *_cases(task, description, "test")]
@@ -56,12 +58,34 @@ def run(settings: DataSettings) -> None:
             found += mistakes
             advance()
     if found:
-        raise DataError(
-            f"{len(found)} mistakes:\n  " + "\n  ".join(found),
-            where=str(task.path),
-            hint="repair the source and run `nnplug convert` again",
-        )
+        raise _error(found, task)
     say(f"{task.path.name}: {len(cases)} cases, no mistake found")
+
+
+def _error(found: list[str], task: TaskFolder) -> DataError:
+    return DataError(
+        f"{len(found)} mistakes:\n  " + "\n  ".join(found),
+        where=str(task.path),
+        hint="repair the source and run `nnplug convert` again",
+    )
+
+
+def _shape_mistakes(description: Mapping[str, Any]) -> Iterator[str]:
+    """What keeps the cases from being looked at."""
+    for key, example in (("modality", '{"0": "CT"}'), ("labels", '{"0": "background"}')):
+        value = description.get(key, {})
+        if not isinstance(value, dict) or not all(name.isdecimal() for name in value):
+            yield f"dataset.json: {key} must be numbers and names like {example}, not {value!r}"
+    for key in ("training", "test"):
+        entries = description.get(key, [])
+        if not isinstance(entries, list):
+            yield f"dataset.json: {key} must be a list, not {entries!r}"
+            continue
+        for entry in entries:
+            pair = isinstance(entry, dict) and isinstance(entry.get("image"), str)
+            if not pair and (key == "training" or not isinstance(entry, str)):
+                example = '{"image": ..., "label": ...}' if key == "training" else "a path"
+                yield f"dataset.json: {key} must list {example}, not {entry!r}"
 
 
 def _description_mistakes(description: Mapping[str, Any], task: TaskFolder) -> Iterator[str]:

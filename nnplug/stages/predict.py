@@ -108,7 +108,7 @@ def load(settings: Predict, catalog: Catalog, folders: Folders, device: Any) -> 
             raise PluginError(
                 f"the model's options don't fit the installed plugin: {error.problem}",
                 where=str(folder),
-                hint=f"it was trained with {record.get('distribution')} {record.get('version')}",
+                hint=f"it was trained with {record.get('owner')} {record.get('version')}",
             ) from error
         return options
 

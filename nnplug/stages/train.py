@@ -54,7 +54,7 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
     folder = folders.model(settings.network, settings.dataset.task, cls.__name__, identifier) / fold
     origin = {
         "plugin": entry.owner.name,
-        "distribution": entry.owner.distribution,
+        "owner": entry.owner.distribution,
         "version": entry.owner.version,
         "class": f"{cls.__module__}.{cls.__qualname__}",
     }

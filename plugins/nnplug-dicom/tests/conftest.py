@@ -8,12 +8,12 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from nnplug_dicom.converter import DicomConverter
-from nnplug_dicom.options import DicomOptions
 from pydicom.uid import generate_uid
 
 from nnplug.errors import SourceError
 from nnplug.types import Source
+from nnplug_dicom.converter import DicomConverter
+from nnplug_dicom.options import DicomOptions
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)

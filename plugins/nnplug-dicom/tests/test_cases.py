@@ -7,12 +7,12 @@ import pickle
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from nnplug_dicom.converter import DicomConverter
-from nnplug_dicom.options import ChannelRule, DicomOptions
-from nnplug_dicom.plugin import nnplug_converters, nnplug_detect
 
 from nnplug.errors import SourceError
 from nnplug.types import Layout, Source
+from nnplug_dicom.converter import DicomConverter
+from nnplug_dicom.options import ChannelRule, DicomOptions
+from nnplug_dicom.plugin import nnplug_converters, nnplug_detect
 
 
 def label(path, size=(6, 4, 4)):

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+
+from nnplug.errors import SourceError
+from nnplug.types import Source
 from nnplug_dicom.converter import DicomConverter
 from nnplug_dicom.header import read_header
 from nnplug_dicom.options import DicomOptions
 from nnplug_dicom.pixels import read_stored
-
-from nnplug.types import Source
 
 CHANNELS = {0: "CT", 1: "MR_T1", 2: "PET"}
 
@@ -114,7 +115,6 @@ def test_every_transfer_syntax_gives_the_same_pixels(data):
         ("ct_gantry_tilt_uneven_spacing", ["18.50 degrees", "uneven, 1.081 to 6.999 mm"]),
         ("gantrytilting", ["14.00 degrees (gantry tilt)"]),
         ("notavolume", ["all 4 lie at one position"]),
-        ("slicecount", ["only 2 slices"]),
         ("sliceincrement/001", ["1 slice is missing", "10.000 mm where others are 5.000 mm"]),
         ("sliceincrement/002", ["15.50 degrees", "1 slice is missing", "IM-0001-0005.dcm"]),
         ("sliceorientation", ["mixes 2 orientations under one SeriesInstanceUID"]),
@@ -126,11 +126,17 @@ def test_awkward_series_are_refused_each_for_its_reason(data, refused, folder, r
         assert reason in message
 
 
-def test_two_slices_are_read_when_asked_for(data, same_space):
+def test_two_regular_slices_are_a_volume(data, same_space):
     root = data / "dicom_awkward" / "slicecount" / "001"
     truth = sitk.ReadImage(root.with_name("001_ground_truth.nii.gz"))
-    ours, reference = same_space(only(root, DicomOptions(min_slices=2)), truth)
+    ours, reference = same_space(only(root), truth)
     np.testing.assert_array_equal(ours, reference)
+
+
+def test_two_slices_are_refused_where_three_are_asked_for(data):
+    root = data / "dicom_awkward" / "slicecount" / "001"
+    with pytest.raises(SourceError, match="only 2 slices"):
+        only(root, DicomOptions(min_slices=3))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from nnplug_dicom.converter import DicomConverter
 
 from nnplug.types import Source
+from nnplug_dicom.converter import DicomConverter
 
 
 def read(root: Path) -> sitk.Image:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nnplug_labels.options import TableOptions
-from nnplug_labels.plugin import nnplug_remappers
-from nnplug_labels.table import TableRemapper
 
 from nnplug.errors import SourceError
 from nnplug.formats.itk import read_image
+from nnplug_labels.options import TableOptions
+from nnplug_labels.plugin import nnplug_remappers
+from nnplug_labels.table import TableRemapper
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the shared test data is not here")

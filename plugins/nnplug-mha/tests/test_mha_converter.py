@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from nnplug_mha.converter import MhaConverter
-from nnplug_mha.plugin import nnplug_converters, nnplug_detect
 
 from nnplug.errors import SourceError
 from nnplug.formats.itk import read_image
 from nnplug.types import Layout, Source
+from nnplug_mha.converter import MhaConverter
+from nnplug_mha.plugin import nnplug_converters, nnplug_detect
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the shared test data is not here")

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from nnplug_png.converter import PngConverter
-from nnplug_png.numbering import numbered
-from nnplug_png.options import PngOptions
-from nnplug_png.plugin import nnplug_converters, nnplug_detect
 from PIL import Image
 
 from nnplug.errors import SourceError
 from nnplug.formats.itk import read_image
 from nnplug.types import Case, Layout, Source
+from nnplug_png.converter import PngConverter
+from nnplug_png.numbering import numbered
+from nnplug_png.options import PngOptions
+from nnplug_png.plugin import nnplug_converters, nnplug_detect
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the shared test data is not here")

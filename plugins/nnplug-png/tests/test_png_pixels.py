@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nnplug_png.pixels import Rgb, read_pages
 from PIL import Image
 
 from nnplug.errors import SourceError
+from nnplug_png.pixels import Rgb, read_pages
 
 
 def save(path: Path, values: np.ndarray, mode: str | None = None) -> Path:

@@ -35,8 +35,8 @@ class DicomOptions:
     Attributes:
         channels: rules by channel name or number, where the headers don't tell by themselves
             which series a channel is; e.g. ``{MR_T1: {description: "*t1*"}}``.
-        min_slices: refuse series with fewer images. Two images can't show whether one between
-            them is missing, so the default is 3; at least 2.
+        min_slices: refuse series with fewer images; at least 2. Two images can't show whether
+            one between them is missing; 3 refuses such series.
     """
 
     channels: Mapping[str, ChannelRule] = field(default_factory=dict)
