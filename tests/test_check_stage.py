@@ -53,9 +53,7 @@ def mistakes(settings: DataSettings) -> str:
     return caught.value.problem
 
 
-def test_a_good_task_passes(
-    task: Path, settings: Make, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_good_task_passes(task: Path, settings: Make, capfd: pytest.CaptureFixture[str]) -> None:
     check.run(settings(None))
     assert "3 cases, no mistake found" in capfd.readouterr().err
 

@@ -27,7 +27,9 @@ def test_the_version_is_told(command: Command) -> None:
     assert command("--version") == (0, f"nnplug {__version__}\n", "")
 
 
-@pytest.mark.parametrize(("word", "near"), [("trian", "train"), ("Convert", "convert"), ("qqq", "")])
+@pytest.mark.parametrize(
+    ("word", "near"), [("trian", "train"), ("Convert", "convert"), ("qqq", "")]
+)
 def test_an_unknown_verb_is_corrected(command: Command, word: str, near: str) -> None:
     code, out, err = command(word)
     assert (code, out) == (2, "")

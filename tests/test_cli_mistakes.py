@@ -32,7 +32,11 @@ MISTAKES = [
     (["train", HIPPOCAMPUS, "resume=perhaps"], "resume: true or false", ""),
     (["convert", HIPPOCAMPUS, "dataset.channels=CT"], "dataset.channels: a mapping", ""),
     (["convert", HIPPOCAMPUS, "workers=some"], "workers: a number of at least 1 or auto", ""),
-    (["predict", "input=a", "output=b", "dataset.name=X", "dataset.task_id=x"], "task_id: a wh", ""),
+    (
+        ["predict", "input=a", "output=b", "dataset.name=X", "dataset.task_id=x"],
+        "task_id: a wh",
+        "",
+    ),
     (["convert", HIPPOCAMPUS, "converter=null"], "must be a string", "--help"),
     # a value out of range
     (["train", HIPPOCAMPUS, "trainer.epochs=0"], "epochs must be at least 1", ""),
@@ -69,7 +73,11 @@ MISTAKES = [
     (["convert", HIPPOCAMPUS, "converter=nifty"], "no converter called 'nifty'", "nifti"),
     (["convert", HIPPOCAMPUS, "remap=tabel"], "no remap called 'tabel'", "available: none"),
     # an option of another plugin, and what can't be parsed
-    (["convert", HIPPOCAMPUS, "converter=nifti", "converter.spacing=[1,1,1]"], "no such option", ""),
+    (
+        ["convert", HIPPOCAMPUS, "converter=nifti", "converter.spacing=[1,1,1]"],
+        "no such option",
+        "",
+    ),
     (["convert", "dataset.channels={0:CT"], "can't be composed", "--help"),
     (["convert", "dataset"], "can't be composed", "--help"),
 ]

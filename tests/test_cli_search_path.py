@@ -60,9 +60,7 @@ def test_a_missing_folder_in_nnplug_conf_is_named(
 
 def test_config_dir_adds_a_folder(command: Command, tmp_path: Path) -> None:
     folder = put(tmp_path / "more", "dataset/other")
-    code, out, _ = command(
-        "train", "--config-dir", str(folder), "--cfg", "job", "dataset=other"
-    )
+    code, out, _ = command("train", "--config-dir", str(folder), "--cfg", "job", "dataset=other")
     assert code == 0
     assert yaml.safe_load(out)["dataset"]["name"] == "Mine"
 

@@ -67,7 +67,9 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "reason"), MISTAKES, ids=lambda item: getattr(item, "__name__", ""))
+@pytest.mark.parametrize(
+    ("spoil", "reason"), MISTAKES, ids=lambda item: getattr(item, "__name__", "")
+)
 def test_a_case_that_cannot_be_converted_is_named(
     cohort: Cohort,
     settings: Make,
@@ -115,7 +117,7 @@ def test_a_source_without_a_usable_case_is_refused(
 ) -> None:
     source = cohort("p2")
     undeclared(source, save)
-    with pytest.raises(SourceError, match="no case could be converted|does not declare"):
+    with pytest.raises(SourceError, match=r"no case could be converted|does not declare"):
         convert.run(settings(source, on_error=on_error), core_catalog)
     no_case(source, save)
     for name in ("auto", "nifti"):
@@ -150,6 +152,12 @@ def test_an_id_that_nnunet_reserves_is_refused_unless_forced(settings: Make) -> 
     with pytest.raises(ValueError, match=r"reserves .* dataset.force_task_id=true"):
         settings(None, task_id=99)
     assert settings(None, task_id=99, force_task_id=True).dataset.task == "Task099_Toy"
+
+
+def test_more_labels_than_a_byte_holds_are_refused(settings: Make) -> None:
+    with pytest.raises(ValueError, match="labels go up to 256"):
+        settings(None, labels={f"part{value}": value for value in range(257)})
+    assert len(settings(None, labels={f"part{v}": v for v in range(256)}).dataset.labels) == 256
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -211,7 +219,7 @@ def test_cases_of_a_killed_worker_are_named_and_the_others_kept(
 ) -> None:
     catalog = naughty("os.kill(os.getpid(), signal.SIGKILL)")
     chosen = settings(cohort("p1", "p2", "p3"), converter=Choice("naughty"))
-    with pytest.raises(DataError, match="a worker was killed .*: p2, p3") as caught:
+    with pytest.raises(DataError, match=r"a worker was killed .*: p2, p3") as caught:
         convert.run(chosen, catalog)
     assert "workers=1" in str(caught.value.hint)
     assert '"original": "p1"' in (toy_task / "nnplug_manifest.jsonl").read_text()

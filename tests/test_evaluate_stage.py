@@ -131,5 +131,5 @@ def test_empty_and_absent_folders_are_refused(
     with pytest.raises(DataError, match="case a is there twice"):
         evaluation()
     absent = Evaluate(tmp_path / "absent", tmp_path, tmp_path / "out.json")
-    with pytest.raises(ConfigError, match="reference=.*no such folder"):
+    with pytest.raises(ConfigError, match=r"reference=.*no such folder"):
         evaluate.run(absent)

@@ -89,6 +89,12 @@ def test_a_fraction_of_subjects_is_held_out_whole(fraction: float) -> None:
     assert len(test) == round(20 * fraction)
 
 
+def test_a_fraction_that_leaves_nothing_to_train_on_is_refused() -> None:
+    with pytest.raises(ConfigError, match="none is left to train on") as caught:
+        number(cases("a", "b"), "Toy", test_fraction=0.9)
+    assert caught.value.where == "dataset.test_fraction"
+
+
 def test_a_listed_case_takes_its_subject_along() -> None:
     found = number(cases("P1_a", "P1_b", "P2_a"), "Toy", subject=r"P\d+", test=["P1_a"])
     assert held_out(found) == {"P1_a", "P1_b"}

@@ -20,12 +20,11 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
-
 from yaml import YAMLError
 
 from nnplug.catalog import Catalog, Entry, missing_hint
 from nnplug.config.build import unknown_key
-from nnplug.errors import ConfigError, NnplugError
+from nnplug.errors import ConfigError, NnplugError, StorageError
 from nnplug.types import TrainerSpec
 
 USER_CONF_VARIABLE = "NNPLUG_CONF"
@@ -50,7 +49,7 @@ def run(verb: str, task: Task, catalog: Catalog) -> None:
         assert isinstance(values, dict)
         called.append(True)
         try:
-            return task({str(key): value for key, value in values.items()}, catalog)
+            return _call(task, {str(key): value for key, value in values.items()}, catalog)
         except NnplugError as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 sys.stderr.write(f"job {HydraConfig.get().job.num}: {error}\n")
@@ -73,6 +72,17 @@ def run(verb: str, task: Task, catalog: Catalog) -> None:
             os.environ["HYDRA_FULL_ERROR"] = asked_for_traceback
     if raised:
         raise raised[0]
+
+
+def _call(task: Task, values: Mapping[str, Any], catalog: Catalog) -> Any:
+    try:
+        return task(values, catalog)
+    except OSError as error:
+        raise StorageError(
+            (error.strerror or str(error)).lower(),
+            where=str(error.filename) if error.filename else None,
+            hint="NNPLUG_TRACEBACK=1 shows what wanted it",
+        ) from error
 
 
 def _offer(catalog: Catalog) -> None:

@@ -14,6 +14,7 @@ Fold = Literal[0, 1, 2, 3, 4, "all"]
 
 RESERVED_IDS = 100
 LARGEST_ID = 999
+LARGEST_LABEL = 255
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,11 @@ class Dataset:
             raise ValueError(
                 f"labels must be numbered 0 (background), 1, 2, ... without gaps, not {values}; "
                 "remap=table changes the values of the source"
+            )
+        if values[-1] > LARGEST_LABEL:
+            raise ValueError(
+                f"labels go up to {values[-1]}, but label images are written with 8 bits "
+                f"(0 to {LARGEST_LABEL}); join some with remap=table"
             )
 
     @property

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from nnplug.errors import SourceError
 
-LARGEST_VALUE = 255
-
 
 def integers(label: sitk.Image) -> NDArray[np.integer[Any]]:
     """The label's values (z, y, x) as an integer array.

@@ -52,6 +52,12 @@ def number(
     held_out = _held_out(cases, subjects, list(test), test_fraction, unlabelled)
     train = [case for case in cases if case.name not in held_out]
     last = [case for case in cases if case.name in held_out]
+    if test_fraction > 0 and not train and not unlabelled:
+        raise ConfigError(
+            f"{test_fraction} of the subjects are all {len(cases)} cases: none is left to train on",
+            where="dataset.test_fraction",
+            hint="choose a smaller fraction",
+        )
     return [
         Numbered(
             case,
