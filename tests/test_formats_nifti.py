@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -267,3 +268,19 @@ def test_sarcoma_images_keep_their_own_grids() -> None:
     assert [i.GetSize() for i in case.images] == [(161, 143, 48), (115, 90, 35), (30, 27, 48)]
     assert case.label is not None
     assert case.label.GetSize() == (161, 143, 48)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("kind", ["<f4", ">f4", "<f8"])
+def test_values_that_are_not_finite_are_refused(
+    tmp_path: Path, suffix: str, value: float, kind: str
+) -> None:
+    voxels = np.zeros((90, 80, 70), kind)
+    path = tmp_path / f"scan{suffix}"
+    nib.save(nib.Nifti1Image(voxels, np.eye(4)), path)
+    read_image(path)
+    voxels[-1, -1, -1] = value
+    nib.save(nib.Nifti1Image(voxels, np.eye(4)), path)
+    with pytest.raises(SourceError, match="not finite"):
+        read_image(path)

@@ -15,6 +15,7 @@ from nnplug.errors import SourceError
 MAX_VOXELS = 2**33
 GZIP_RATIO = 1100
 _HEADER = 348
+_FLOAT32, _FLOAT64 = 16, 64
 _CHUNK = 1 << 20
 _SLACK = 1 << 20
 
@@ -25,6 +26,7 @@ class _Header:
     spacing: tuple[float, ...]
     bits: int
     offset: int
+    floats: str | None
 
     @property
     def voxels(self) -> int:
@@ -59,7 +61,8 @@ def check_nifti(path: Path) -> None:
         )
     size = path.stat().st_size
     possible = size * GZIP_RATIO if zipped else size
-    held = possible if possible < header.stored else _length(path, zipped, header.stored)
+    finite = _FiniteCheck(header, path)
+    held = possible if possible < header.stored else _length(path, zipped, header.stored, finite)
     if held < header.stored:
         raise SourceError(
             f"the file is cut short: its header ({_times(header.sizes)} voxels) needs "
@@ -87,10 +90,52 @@ def _beginning(path: Path, zipped: bool) -> bytes:
         return file.read(_HEADER)
 
 
-def _length(path: Path, zipped: bool, wanted: int) -> int:
-    if zipped:
-        return sum(len(part) for part in _unpacked(path, wanted + _SLACK + 1))
+def _length(path: Path, zipped: bool, wanted: int, finite: _FiniteCheck) -> int:
+    length = 0
+    if zipped or finite.needed:
+        for part in _unpacked(path, wanted + _SLACK + 1) if zipped else _parts(path):
+            finite.look_at(part, length)
+            length += len(part)
+        return length
     return path.stat().st_size
+
+
+def _parts(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while part := file.read(_CHUNK):
+            yield part
+
+
+class _FiniteCheck:
+    """Finds NaN and infinity among stored floats, which ITK's reader turns into zeros."""
+
+    def __init__(self, header: _Header, path: Path) -> None:
+        self.needed = header.floats is not None
+        self._header = header
+        self._path = path
+        self._rest = b""
+
+    def look_at(self, part: bytes, position: int) -> None:
+        """Take the next bytes of the file, which begin at ``position``.
+
+        Raises:
+            SourceError: one of the values is not finite.
+        """
+        if not self.needed:
+            return
+        import numpy as np
+
+        begin = max(0, self._header.offset - position)
+        end = max(0, self._header.stored - position)
+        data = self._rest + part[begin:end]
+        whole = len(data) - len(data) % (self._header.bits // 8)
+        self._rest = data[whole:]
+        if not np.isfinite(np.frombuffer(data[:whole], self._header.floats)).all():
+            raise SourceError(
+                "the image holds values that are not finite (NaN or infinity)",
+                where=str(self._path),
+                hint="replace them by what is meant, e.g. the value of air",
+            )
 
 
 def _unpacked(path: Path, limit: int) -> Iterator[bytes]:
@@ -116,7 +161,7 @@ def _parse(head: bytes, path: Path) -> _Header:
     for order in "<", ">":
         if head[:4] == struct.pack(f"{order}i", 348) and len(head) >= 348:
             sizes = struct.unpack_from(f"{order}8h", head, 40)
-            (bits,) = struct.unpack_from(f"{order}h", head, 72)
+            kind, bits = struct.unpack_from(f"{order}2h", head, 70)
             spacing = struct.unpack_from(f"{order}8f", head, 76)
             (offset,) = struct.unpack_from(f"{order}f", head, 108)
             single = head[344:348] == b"n+1\0"
@@ -139,6 +184,7 @@ def _parse(head: bytes, path: Path) -> _Header:
             spacing=tuple(spacing[axis] for axis in used),
             bits=bits,
             offset=max(int(offset), 348),
+            floats={_FLOAT32: f"{order}f4", _FLOAT64: f"{order}f8"}.get(kind),
         )
     raise SourceError(
         "this is not a NIfTI file of one piece (header and voxels together)",

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import SimpleITK as sitk
 
 from nnplug.data import geometry, labels, nifti
@@ -176,6 +177,12 @@ def _check_images(case: Case, channels: Mapping[int, str]) -> None:
             raise SourceError(
                 f"{name} is not a three-dimensional image with one value a voxel but has "
                 f"{image.GetDimension()} axes and {image.GetNumberOfComponentsPerPixel()} values"
+            )
+        values = sitk.GetArrayViewFromImage(image)
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            raise SourceError(
+                f"{name} holds values that are not finite (NaN or infinity)",
+                hint="replace them by what is meant, e.g. the value of air",
             )
         apart = geometry.differences(case.images[0], image)
         if apart:
