@@ -38,7 +38,7 @@ class Demo:
 
     output: Path
     cases: int = 16
-    epochs: int = 6
+    epochs: int = 8
     seed: int = 0
     workers: int = 1
 

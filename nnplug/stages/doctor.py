@@ -51,7 +51,6 @@ def examine() -> dict[str, Any]:
         "memory_gib": round(memory, 1),
         "shared_memory_gib": _free(Path("/dev/shm")),
         "disk_gib": _free(root),
-        "compiler": shutil.which(os.environ.get("CXX", "g++")),
         "folders": folders.environment(),
         "set_by_nnunet": [name for name in VARIABLES if os.environ.get(name)],
         "broken_plugins": {plugin.name: plugin.problem for plugin in Catalog.build().host.broken()},
@@ -77,8 +76,6 @@ def _advice(found: dict[str, Any]) -> list[str]:
     shared = found["shared_memory_gib"]
     if shared is not None and shared < LITTLE_SHARED_MEMORY:
         advice.append("little /dev/shm: workers may die; start the container with --shm-size")
-    if found["compiler"] is None:
-        advice.append("no C++ compiler: torch.compile is not used")
     return advice
 
 

@@ -109,7 +109,8 @@ def targets(seg: Tensor, scales: Sequence[Sequence[float]]) -> list[Tensor]:
 class Augmenter:
     """Turns batches of nnU-Net's loaders into augmented network inputs and targets.
 
-    `patch_size` is in voxels, order ([z,] y, x); `params` is nnU-Net's `data_aug_params`.
+    `patch_size` is in voxels, order ([z,] y, x); `params` is nnU-Net's `data_aug_params`;
+    `intensity` changes values besides geometry.
     Random numbers come from numpy's and torch's global generators.
     """
 
@@ -118,19 +119,23 @@ class Augmenter:
         patch_size: Sequence[int],
         params: Mapping[str, Any],
         scales: Sequence[Sequence[float]],
+        *,
+        intensity: bool = True,
     ) -> None:
         self.size = [int(s) for s in patch_size]
         self.params = params
         self.scales = scales
+        self.intensity = intensity
 
     def train(self, data: Tensor, seg: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Augment `data` (b, c, [z,] y, x) and `seg` (b, 1, [z,] y, x), and crop both."""
         pairs = [self._spatial(d, s) for d, s in zip(data, seg, strict=True)]
         data = torch.stack([d for d, _ in pairs])
         seg = torch.stack([s for _, s in pairs])
-        for sample in data:
-            for channel in range(len(sample)):
-                sample[channel] = self._intensity(sample[channel])
+        if self.intensity:
+            for sample in data:
+                for channel in range(len(sample)):
+                    sample[channel] = self._intensity(sample[channel])
         masked = self.params.get("mask_was_used_for_normalization") or {}
         for channel, use in masked.items():
             if use:

@@ -21,12 +21,13 @@ class WeightAverage:
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.network = network
         self.decay = decay
-        self.average = self._copy()
+        self.average = self.current()
 
     def _weights(self) -> list[Tensor]:
         return [p.detach() for p in self.network.parameters()]
 
-    def _copy(self) -> list[Tensor]:
+    def current(self) -> list[Tensor]:
+        """Copies of the network's present weights, in the order of `parameters()`."""
         return [w.clone() for w in self._weights()]
 
     @torch.no_grad()
@@ -37,7 +38,7 @@ class WeightAverage:
     @torch.no_grad()
     def load(self) -> None:
         """Start anew from the network's present weights."""
-        self.average = self._copy()
+        self.average = self.current()
 
     @torch.no_grad()
     def put(self, weights: list[Tensor]) -> None:
@@ -48,7 +49,7 @@ class WeightAverage:
     @contextmanager
     def applied(self) -> Iterator[list[Tensor]]:
         """The network holds the average within; yields the weights that come back after."""
-        raw = self._copy()
+        raw = self.current()
         self.put(self.average)
         try:
             yield raw
@@ -73,7 +74,7 @@ class RunState:
 
     def state_dict(self) -> dict[str, Any]:
         """`raw_weights` are in the order of `network.parameters()`."""
-        raw = self.average._copy() if self.raw is None else self.raw
+        raw = self.average.current() if self.raw is None else self.raw
         return {
             "step": self.step,
             "options": dict(self.options),

@@ -1,9 +1,9 @@
 """A short training schedule for nnU-Net v1: a good baseline on a CPU in minutes.
 
 `nnUNetTrainerV2_Quick` keeps nnU-Net's plans, network, loss, sampling, life cycle and
-checkpoints, and changes how the few available steps are spent: AdamW with warm-up and cosine
-decay, an exponential moving average of the weights, bfloat16 with channels last and
-torch.compile on the CPU, and cheap augmentation of the whole batch. See quick.md.
+checkpoints, and changes how the few available steps are spent: Muon and AdamW with warm-up and
+cosine decay, an exponential moving average of the weights, smaller patches, bfloat16 with
+channels last on the CPU, and cheap augmentation of the whole batch. See docs/quick.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from torch import Tensor, nn
 
 from nnplug_trainers.augmentation import Augmenter
 from nnplug_trainers.ema import RunState, WeightAverage
+from nnplug_trainers.muon import MuonAdamW
 from nnplug_trainers.options import QuickOptions
+from nnplug_trainers.patch import capped
 
 
 def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:
@@ -74,6 +76,7 @@ class nnUNetTrainerV2_Quick(nnUNetTrainerV2):  # type: ignore[misc]  # noqa: N80
 
     options = QuickOptions()
     data_aug_params: dict[str, Any]
+    patch_size: Any
 
     def __init__(
         self,
@@ -99,16 +102,27 @@ class nnUNetTrainerV2_Quick(nnUNetTrainerV2):  # type: ignore[misc]  # noqa: N80
             deterministic,
             fp16,
         )
-        self.max_num_epochs = 20
-        self.num_batches_per_epoch = 100
-        self.num_val_batches_per_epoch = 5
-        self.initial_lr = 2e-3
-        self._compiled: Callable[[Tensor], Any] | None = None
+        self.max_num_epochs = 15
+        self.num_batches_per_epoch = 200
+        self.num_val_batches_per_epoch = 10
+        self.initial_lr = 5e-3
+
+    def process_plans(self, plans: Any) -> None:
+        """nnU-Net's plans, with the patch capped at `options.patch_voxels`."""
+        super().process_plans(plans)
+        self.patch_size = capped(
+            self.patch_size, self.net_num_pool_op_kernel_sizes, self.options.patch_voxels
+        )
 
     def setup_DA_params(self) -> None:  # noqa: N802
         """nnU-Net's augmentation settings, in a copy of its shared dictionary."""
         super().setup_DA_params()
-        self.data_aug_params = {**self.data_aug_params, "do_mirror": self.options.mirror}
+        self.data_aug_params = {
+            **self.data_aug_params,
+            "do_mirror": self.options.mirror,
+            "p_rot": self.options.spatial,
+            "p_scale": self.options.spatial,
+        }
 
     def initialize(self, training: bool = True, force_load_plans: bool = False) -> None:
         """As nnU-Net's, with batches loaded and augmented here instead of by its workers.
@@ -122,7 +136,10 @@ class nnUNetTrainerV2_Quick(nnUNetTrainerV2):  # type: ignore[misc]  # noqa: N80
         if training:
             device = self._device()
             augmenter = Augmenter(
-                self.patch_size, self.data_aug_params, self.deep_supervision_scales
+                self.patch_size,
+                self.data_aug_params,
+                self.deep_supervision_scales,
+                intensity=self.options.intensity,
             )
             sources = [self.dl_tr, self.dl_val]
             if device.type == "cuda":
@@ -140,22 +157,24 @@ class nnUNetTrainerV2_Quick(nnUNetTrainerV2):  # type: ignore[misc]  # noqa: N80
         super().initialize_network()
         if self._device().type == "cpu":
             self.network.to(memory_format=self._layout())
-        if self.options.compile:
-            self._compiled = torch.compile(self.network, dynamic=False)
 
     def initialize_optimizer_and_scheduler(self) -> None:
-        """AdamW (Loshchilov and Hutter 2019); the run's state takes the scheduler's place."""
+        """Muon and AdamW; the run's state takes the scheduler's place."""
+        heads = {id(p) for p in self.network.seg_outputs.parameters()}
         weights = list(self.network.parameters())
-        self.optimizer = torch.optim.AdamW(
+        kernels = [p for p in weights if p.ndim > 2 and id(p) not in heads]
+        kernel_ids = {id(p) for p in kernels}
+        rest = [p for p in weights if id(p) not in kernel_ids]
+        decay = self.options.weight_decay
+        self.optimizer = MuonAdamW(
+            kernels,
             [
-                {
-                    "params": [p for p in weights if p.ndim > 1],
-                    "weight_decay": self.options.weight_decay,
-                },
-                {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+                {"params": [p for p in rest if p.ndim > 1], "weight_decay": decay},
+                {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
             ],
             lr=self.initial_lr,
-            fused=True,
+            weight_decay=decay,
+            dtype=torch.bfloat16 if self.options.bf16 else torch.float32,
         )
         self.average = WeightAverage(self.network, self.options.ema)
         self.lr_scheduler = RunState(self.average, asdict(self.options))
@@ -177,7 +196,7 @@ class nnUNetTrainerV2_Quick(nnUNetTrainerV2):  # type: ignore[misc]  # noqa: N80
             data = data.to(memory_format=self._layout())
         if not do_backprop:
             with self.average.applied(), torch.no_grad():
-                output, loss = self._forward(self.network, data, target)
+                output, loss = self._forward(data, target)
         else:
             self.maybe_update_lr()
             output, loss = self._train_step(data, target)
@@ -187,33 +206,20 @@ class nnUNetTrainerV2_Quick(nnUNetTrainerV2):  # type: ignore[misc]  # noqa: N80
             self.run_online_evaluation(output, target)
         return loss.detach().cpu().numpy()
 
-    def _forward(
-        self, network: Callable[[Tensor], Any], data: Tensor, target: list[Tensor]
-    ) -> tuple[list[Tensor], Tensor]:
+    def _forward(self, data: Tensor, target: list[Tensor]) -> tuple[list[Tensor], Tensor]:
         on_cpu = data.device.type == "cpu"
         mixed = self.options.bf16 if on_cpu else self.fp16
         dtype = torch.bfloat16 if on_cpu else torch.float16
         with torch.autocast(data.device.type, dtype) if mixed else nullcontext():
-            output = network(data)
+            output = self.network(data)
         output = [o.float() for o in output]
         return output, self.loss(output, target)
 
     def _train_step(self, data: Tensor, target: list[Tensor]) -> tuple[list[Tensor], Tensor]:
         scaler = self.amp_grad_scaler if data.device.type == "cuda" else None
         self.optimizer.zero_grad()
-        try:
-            network = self.network if self._compiled is None else self._compiled
-            output, loss = self._forward(network, data, target)
-            (loss if scaler is None else scaler.scale(loss)).backward()
-        except Exception as error:
-            if self._compiled is None:
-                raise
-            first = (str(error).strip().splitlines() or [""])[0]
-            self.print_to_log_file(
-                f"torch.compile failed, going on without it: {type(error).__name__}: {first}"
-            )
-            self._compiled = None
-            return self._train_step(data, target)
+        output, loss = self._forward(data, target)
+        (loss if scaler is None else scaler.scale(loss)).backward()
         if scaler is not None:
             scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.network.parameters(), 12)
@@ -264,7 +270,7 @@ class nnUNetTrainerV2_Quick(nnUNetTrainerV2):  # type: ignore[misc]  # noqa: N80
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """As nnU-Net's, for `data` (c, z, y, x), not compiled; mirroring as in `validate`."""
+        """As nnU-Net's, for `data` (c, z, y, x); mirroring as in `validate`."""
         mirror = do_mirroring and self.data_aug_params["do_mirror"]
         return super().predict_preprocessed_data_return_seg_and_softmax(
             data, mirror, mirror_axes if mirror else (), *args, **kwargs
