@@ -29,7 +29,7 @@ GAP_PIXELS = 4
 def write(image: sitk.Image, labels: Sequence[sitk.Image], path: Path) -> None:
     """Write a PNG: a row a label image, in it an axial, a coronal and a sagittal plane.
 
-    The planes go through the centre of the first label image's foreground (or of the volume);
+    Each plane is the one with most foreground in the first label image (or the middle one);
     pixels are scaled to equal lengths in mm. All images share one grid.
 
     Raises:
@@ -48,10 +48,16 @@ def write(image: sitk.Image, labels: Sequence[sitk.Image], path: Path) -> None:
 
 
 def _centre(mask: NDArray[Any]) -> tuple[int, int, int]:
-    where = np.argwhere(mask)
-    middle = where.mean(axis=0) if len(where) else np.array(mask.shape) / 2
-    z, y, x = (int(value) for value in middle)
+    z, y, x = (_fullest(mask, axis) for axis in range(3))
     return z, y, x
+
+
+def _fullest(mask: NDArray[Any], axis: int) -> int:
+    """The plane across ``axis`` with most foreground; among equals the one nearest the middle."""
+    others = tuple(other for other in range(3) if other != axis)
+    counts = np.count_nonzero(mask, axis=others)
+    best = np.flatnonzero(counts == counts.max())
+    return int(best[np.abs(best - mask.shape[axis] // 2).argmin()])
 
 
 def _row(
