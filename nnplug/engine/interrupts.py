@@ -14,6 +14,18 @@ from nnplug.errors import Interrupted, NnplugError, TrainingError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+_entered: list[Watch] = []
+
+
+def _in_forked_worker() -> None:
+    """A Python handler may never run in a worker that waits for work; the system's does."""
+    if _entered:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+os.register_at_fork(after_in_child=_in_forked_worker)
+
 
 class Stop(BaseException):
     """Unwinds nnU-Net's loops when the user asked to stop; never leaves the engine."""
@@ -46,6 +58,7 @@ class Watch:
     def __enter__(self) -> Watch:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+            _entered.append(self)
             threading.Thread(target=self._look_after_workers, daemon=True).start()
         return self
 
@@ -56,6 +69,8 @@ class Watch:
         trace: TracebackType | None,
     ) -> None:
         self._left.set()
+        if self in _entered:
+            _entered.remove(self)
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
