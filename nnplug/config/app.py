@@ -170,8 +170,3 @@ def _translate(error: Exception, catalog: Catalog) -> NnplugError:
     if isinstance(error, ConfigCompositionException) and error.__cause__:
         text = f"{text} ({str(error.__cause__).splitlines()[0]})"
     return ConfigError(f"{kind}: {' '.join(text.split())}", hint="see `nnplug VERB --help`")
-
-
-def program_name() -> None:
-    """Let Hydra's help and completion speak of ``nnplug``, however it was started."""
-    sys.argv[0] = "nnplug"

@@ -11,12 +11,11 @@ from nnplug.config.load import model_settings
 from nnplug.config.settings import ModelSettings
 from nnplug.console import say, warn
 from nnplug.data.files import storage_errors
+from nnplug.data.splits import FOLDS
 from nnplug.data.taskfolder import TaskFolder
 from nnplug.errors import ConfigError, DataError
 from nnplug.stages import convert, device, experiment
 from nnplug.stages.locking import locked
-
-FOLDS = 5
 
 
 def main(config: Mapping[str, Any], catalog: Catalog) -> None:
