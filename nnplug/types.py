@@ -44,12 +44,15 @@ class Source:
     Attributes:
         root: the folder to read.
         channels: channel number to name, e.g. ``{0: "CT"}``; in order of the numbers.
+        labels: label name to value of the dataset, background 0 among them; for formats whose
+            regions carry names. Empty where nothing is known.
         unlabelled: no labels are expected; every case is a test case.
         layout: patterns for layouts that are not recognised.
     """
 
     root: Path
     channels: Mapping[int, str] = field(default_factory=lambda: {0: "image"})
+    labels: Mapping[str, int] = field(default_factory=dict)
     unlabelled: bool = False
     layout: Layout = Layout()
 
@@ -82,9 +85,11 @@ class Case:
     """One case that was read.
 
     Attributes:
-        images: one three-dimensional scalar image a channel; size, spacing (mm), origin (mm)
-            and direction travel with it.
-        label: an integer-valued image on the same grid, or None.
+        images: one three-dimensional scalar image a channel, each on its own grid; size,
+            spacing (mm), origin (mm) and direction travel with it. nnplug refuses channels on
+            different grids or brings them onto one, as the user decided.
+        label: an integer-valued image, or None. nnplug turns its axes to those of the images
+            where that is all that differs, and refuses or resamples other grids.
         provenance: short notes for the manifest (no patient data), e.g. what was repaired.
     """
 
@@ -126,6 +131,54 @@ class Remapper(Protocol):
 
 
 @dataclass(frozen=True)
+class Found:
+    """One thing that lies in a source: a series, a file, a structure set.
+
+    Attributes:
+        path: its file or common folder, relative to the source.
+        kind: what it is: a modality such as ``CT`` or ``RTSTRUCT``, or ``image`` or ``label``.
+        subject: who it belongs to, or "".
+        study: which examination, or "".
+        description: what the source calls it.
+        count: images (slices, frames or files) in it.
+        size: voxels along x, y, z, or () where it is no volume.
+        spacing: mm along x, y, z, or ().
+        use: what it can be: channel names or ``label``; empty where it can't be used.
+        problem: why not, or "".
+    """
+
+    path: str
+    kind: str
+    subject: str = ""
+    study: str = ""
+    description: str = ""
+    count: int = 1
+    size: tuple[int, ...] = ()
+    spacing: tuple[float, ...] = ()
+    use: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a source holds, and how to describe it; for ``nnplug scan`` and ``nnplug init``.
+
+    Attributes:
+        found: everything in it, usable or not.
+        channels: channel number to name, as suggested.
+        labels: label name to value where the source has names (segments, ROIs, a table).
+        options: keys below ``converter.`` that are needed or worth knowing, with values.
+        unlabelled: there are no labels.
+    """
+
+    found: tuple[Found, ...]
+    channels: Mapping[int, str] = field(default_factory=lambda: {0: "image"})
+    labels: Mapping[str, int] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    unlabelled: bool = False
+
+
+@dataclass(frozen=True)
 class ConverterSpec:
     """A converter by name.
 
@@ -135,12 +188,15 @@ class ConverterSpec:
         options: a dataclass; its fields are the keys below ``converter.``, checked in its
             ``__post_init__`` (raise ValueError).
         summary: one line for ``nnplug plugins``.
+        survey: ``"package.module:function"`` that takes the source's root (a Path) and returns
+            a :class:`Survey`, reading headers only; "" if the converter can't tell.
     """
 
     name: str
     target: str
     options: type | None = None
     summary: str = ""
+    survey: str = ""
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ def run(settings: DataSettings, catalog: Catalog) -> Result:
     source = Source(
         root=root,
         channels=dict(sorted(dataset.channels.items())),
+        labels=dict(dataset.labels),
         unlabelled=dataset.unlabelled,
         layout=Layout(tuple(dataset.images), dataset.label),
     )
