@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,8 @@ def _option_defaults(options: type | None) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """A default as YAML has it; an empty mapping is null, so that an override can fill it."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple):
         return list(value)
     return None if value == {} else value

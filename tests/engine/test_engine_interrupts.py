@@ -1,0 +1,37 @@
+"""Workers end on SIGTERM whatever they are doing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+STUCK = """
+import ctypes, multiprocessing, os, signal
+from nnplug.engine.interrupts import Watch
+
+def stuck(ready):
+    # A lock of the C library that is never released: no Python handler can run here.
+    lock = ctypes.create_string_buffer(256)
+    ready.send(signal.getsignal(signal.SIGINT))
+    for _ in range(2):
+        ctypes.CDLL(None).pthread_mutex_lock(lock)
+
+with Watch():
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    worker = context.Process(target=stuck, args=(theirs,))
+    worker.start()
+    print(ours.recv() is signal.SIG_IGN or ours)
+    worker.terminate()
+    worker.join(20)
+    print(worker.exitcode)
+    worker.kill()
+print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+"""
+
+
+def test_a_worker_that_python_can_not_reach_dies_of_sigterm() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["True", "-15", "True"]
