@@ -22,7 +22,7 @@ LABEL_WORDS = {
     "segmentations",
 }
 NO_LABEL = "no file or folder named as a label (label, seg, mask, gt, ...)"
-_IMAGE_WORDS = {"image", "images", "img", "scan", "scans", "vol", "volume"}
+IMAGE_WORDS = {"image", "images", "img", "scan", "scans", "vol", "volume"}
 
 
 def case_folders(kind: Kind, source: Source) -> list[CaseSource]:
@@ -37,7 +37,7 @@ def case_folders(kind: Kind, source: Source) -> list[CaseSource]:
 
 def is_label_name(kind: Kind, path: Path, case: str = "") -> bool:
     """Tell whether the name of ``path``, less its case's name, has a word that means label."""
-    found = _own_words(kind, path, case)
+    found = own_words(kind, path, case)
     return not LABEL_WORDS.isdisjoint(found) or contains(found, ("ground", "truth"))
 
 
@@ -93,17 +93,21 @@ def _label(
 def _matching(kind: Kind, case: str, channel: str, paths: list[Path]) -> list[Path]:
     """Return the paths named just like the channel; without any, those that contain its name."""
     wanted = words(channel)
-    found = {p: _own_words(kind, p, case) for p in paths}
-    roles = LABEL_WORDS | _IMAGE_WORDS
+    found = {p: own_words(kind, p, case) for p in paths}
+    roles = LABEL_WORDS | IMAGE_WORDS
     exact = [p for p in paths if tuple(w for w in found[p] if w not in roles) == wanted]
     return exact or [p for p in paths if contains(found[p], wanted)]
 
 
-def _own_words(kind: Kind, path: Path, case: str) -> tuple[str, ...]:
-    """Return the words of the name without those of the case; a ``.seg.nrrd`` keeps its ``seg``."""
+def own_words(kind: Kind, path: Path, case: str, *, lower: bool = True) -> tuple[str, ...]:
+    """Return the words of the name without those of the case; a ``.seg.nrrd`` keeps its ``seg``.
+
+    With ``lower=False`` they are written as in the name.
+    """
     ends = sorted((s for s in kind.suffixes if s), key=len, reverse=True)
     end = next((e for e in ends if path.name.lower().endswith(e)), "")
     name = path.name if path.is_dir() or not end else path.name[: -len(end)]
     found, lead = words(name), words(case)
-    trimmed = found[len(lead) :] if lead and found[: len(lead)] == lead else found
-    return trimmed or found
+    written = found if lower else words(name, lower=False)
+    trimmed = written[len(lead) :] if lead and found[: len(lead)] == lead else written
+    return trimmed or written

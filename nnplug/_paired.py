@@ -10,7 +10,7 @@ from pathlib import Path
 from nnplug._scan import Kind, entries, listed
 from nnplug.types import CaseSource, Source, Split
 
-_CHANNEL = re.compile(r"(.+)_([0-9]{4})")
+CHANNEL = re.compile(r"(.+)_([0-9]{4})")
 
 
 def paired(
@@ -42,7 +42,7 @@ def paired(
     files: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path in found:
         name, number = kind.name(path), min(source.channels)
-        if numbered and (match := _CHANNEL.fullmatch(name)):
+        if numbered and (match := CHANNEL.fullmatch(name)):
             name, number = match[1], int(match[2])
         files[name][number].append(path)
     cases = []
@@ -74,7 +74,7 @@ def is_numbered(
     Without labels, they do if every name ends in the number of one of the source's channels.
     """
     names = [kind.name(p) for p in images]
-    matches = [_CHANNEL.fullmatch(n) for n in names]
+    matches = [CHANNEL.fullmatch(n) for n in names]
     known = set(labels)
     if known:
         stripped = {m[1] for m in matches if m}

@@ -43,9 +43,9 @@ def _walk(folder: Path, depth: int, above: frozenset[tuple[int, int]]) -> Iterat
             yield from _walk(entry, depth - 1, above | {here})
 
 
-def words(name: str) -> tuple[str, ...]:
-    """Return the runs of letters and digits in ``name``, in lower case."""
-    return tuple(re.findall(r"[^\W_]+", name.lower()))
+def words(name: str, *, lower: bool = True) -> tuple[str, ...]:
+    """Return the runs of letters and digits in ``name``, in lower case or as they are."""
+    return tuple(re.findall(r"[^\W_]+", name.lower() if lower else name))
 
 
 def contains(haystack: tuple[str, ...], needle: tuple[str, ...]) -> bool:
@@ -70,25 +70,34 @@ class Kind:
         suffixes: lower-case endings of image files, or of the slices in a stack's folder.
         folders: an image is a folder that directly holds such files.
         label_suffixes: endings of further files that may be a label.
+        label_folders: a label is a folder that holds image files, or folders of them.
     """
 
     suffixes: tuple[str, ...]
     folders: bool
-    label_suffixes: tuple[str, ...]
+    label_suffixes: tuple[str, ...] = ()
+    label_folders: bool = False
 
     def is_image(self, path: Path) -> bool:
         """Tell whether ``path`` is an image: a file, or with ``folders`` a stack."""
         if self.folders:
-            return path.is_dir() and any(
-                p.name.lower().endswith(self.suffixes) and p.is_file() for p in entries(path)
-            )
+            return self._holds_files(path)
         return path.name.lower().endswith(self.suffixes) and path.is_file()
 
     def is_label(self, path: Path) -> bool:
         """Tell whether ``path`` could be a label."""
+        if self.label_folders:
+            return self._holds_files(path) or (
+                path.is_dir() and any(self._holds_files(inner) for inner in entries(path))
+            )
         if self.label_suffixes and path.name.lower().endswith(self.label_suffixes):
             return path.is_file()
         return self.is_image(path)
+
+    def _holds_files(self, folder: Path) -> bool:
+        return folder.is_dir() and any(
+            p.name.lower().endswith(self.suffixes) and p.is_file() for p in entries(folder)
+        )
 
     def name(self, path: Path) -> str:
         """Return the name of ``path`` without the longest suffix that fits."""

@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 
 VERBS = {
     "convert": "source images -> an nnU-Net task folder",
-    "check": "look for mistakes in a task folder",
+    "check": "look for mistakes in a task folder, or in a source before it is converted",
     "plan": "nnU-Net's integrity check, planning and preprocessing",
     "train": "convert and plan what is missing, then train and validate",
     "predict": "segment new images with a trained model",
     "evaluate": "score predictions against reference labels",
     "demo": "the whole way on a synthetic cohort, with pictures",
 }
+FLAGS = {
+    "check": {"--json": "check.json=true", "--phi": "check.phi=true"},
+}
 PLAIN_VERBS = {
+    "scan": "what a folder of scans holds, and what each thing can be used as",
+    "init": "look at a folder of scans and write nnplug_conf/dataset/NAME.yaml for it",
     "plugins": "what is installed, what it offers, what is broken",
     "doctor": "what this machine and installation can do",
 }
@@ -37,6 +42,7 @@ usage: nnplug VERB [KEY=VALUE ...]
 
 {verbs}
 
+  nnplug init DIR             then: nnplug train dataset=NAME
   nnplug train dataset=lunglobe dataset.source=DIR trainer=v2_dp
   nnplug VERB --help          the verb's keys and their values
   nnplug VERB --cfg job       the composed configuration
@@ -103,7 +109,8 @@ def _run(verb: str, arguments: list[str]) -> None:
     from nnplug.catalog import Catalog
     from nnplug.config import app
 
-    sys.argv = ["nnplug", *arguments]
+    flags = FLAGS.get(verb, {})
+    sys.argv = ["nnplug", *(flags.get(argument, argument) for argument in arguments)]
     app.run(verb, _stage(verb), Catalog.build())
 
 

@@ -6,14 +6,15 @@ the others can be converted; a problem of the whole source is raised.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import NoReturn
 
-from nnplug._casefolders import NO_LABEL, case_folders, is_label_name
+from nnplug._beside import beside
+from nnplug._casefolders import NO_LABEL, case_folders
+from nnplug._detect import LABEL_FOLDERS, holds_images
+from nnplug._merge import finish
 from nnplug._paired import is_numbered, paired
 from nnplug._patterns import by_patterns
 from nnplug._scan import Kind, entries, listed, natural_key, walk
@@ -22,9 +23,6 @@ from nnplug.types import CaseSource, Source
 
 __all__ = ["find_cases", "holds_images", "natural_key"]
 
-LABEL_FOLDERS = ("labels", "label", "masks", "segmentations")
-IMAGE_FOLDERS = ("images", "imagestr", "imagests")
-
 
 def find_cases(
     source: Source,
@@ -32,6 +30,7 @@ def find_cases(
     suffixes: Sequence[str],
     folders: bool = False,
     label_suffixes: Sequence[str] = (),
+    label_folders: bool = False,
 ) -> list[CaseSource]:
     """List the cases of a source by the names of its files and folders.
 
@@ -45,6 +44,8 @@ def find_cases(
     - one folder a case with the image(s) and the label in it. Names with a word such as
       ``label``, ``seg``, ``mask`` or ``gt`` are labels; several images, and one label of
       several, are chosen by the channels' names as whole words (``T1`` does not fit ``T1CE``);
+    - one folder with labels beside their images: ``a.nrrd`` or ``a_image.nrrd`` (several
+      channels: ``a_T1.nrrd``, ``a_T2.nrrd``) and ``a_label.nrrd`` or ``a.seg.nrrd``;
     - with ``source.unlabelled`` also images anywhere below the source, each a case. Its name
       is that of the image, or where that would not be unique its path joined with ``_``.
 
@@ -54,6 +55,7 @@ def find_cases(
         folders: an image is a folder that directly holds such files (a stack of slices).
         label_suffixes: endings of further files that may be labels, e.g. for a mask in another
             format than the image.
+        label_folders: a label is a folder, such as one with the mask of each object.
 
     Returns:
         The cases in natural order, images in channel order. A case that can't be used (no
@@ -68,6 +70,7 @@ def find_cases(
         suffixes=tuple(s.lower() for s in suffixes),
         folders=folders,
         label_suffixes=tuple(s.lower() for s in label_suffixes),
+        label_folders=label_folders,
     )
     root = source.root
     if not root.is_dir():
@@ -77,36 +80,11 @@ def find_cases(
             hint="name the folder that holds the images",
         )
     try:
-        return _finish(_recognise(kind, source), kind, source)
+        return finish(_recognise(kind, source), kind, source)
     except OSError as error:
         raise SourceError(
             f"the folder can't be read: {error.strerror}", where=str(error.filename or root)
         ) from error
-
-
-def holds_images(source: Path, suffixes: Sequence[str], *, limit: int = 5000) -> bool:
-    """Tell whether files with these suffixes are the images of a source; for ``nnplug_detect``.
-
-    Looks into ``images/``, ``imagesTr/`` and ``imagesTs/`` where there are any, else into the
-    source; two levels deep and at no more than ``limit`` entries. Names that mean a label don't
-    count.
-    """
-    kind = Kind(tuple(s.lower() for s in suffixes), folders=False, label_suffixes=())
-    try:
-        tops = [p for p in entries(source) if p.is_dir() and p.name.lower() in IMAGE_FOLDERS]
-        return any(
-            kind.is_image(path) and (bool(tops) or not _label_like(kind, path, source))
-            for top in tops or [source]
-            for path in islice(walk(top, depth=3), limit)
-        )
-    except OSError:
-        return False
-
-
-def _label_like(kind: Kind, path: Path, source: Path) -> bool:
-    folders = path.relative_to(source).parts[:-1]
-    case = folders[-1] if folders else ""
-    return is_label_name(kind, path, case) or any(f.lower() in LABEL_FOLDERS for f in folders)
 
 
 def _recognise(kind: Kind, source: Source) -> list[CaseSource]:
@@ -125,6 +103,8 @@ def _recognise(kind: Kind, source: Source) -> list[CaseSource]:
     if plain:
         return _plain(kind, source, plain, inside)
     cases = case_folders(kind, source)
+    if not cases and not kind.folders and (pairs := beside(kind, source)):
+        return pairs
     if source.unlabelled:
         usable = any(not c.details for c in cases) and not _loose(kind, source.root)
         return cases if usable else _anywhere(kind, source)
@@ -206,35 +186,3 @@ def _no_labels(source: Source) -> NoReturn:
         "files with dataset.images and dataset.label; or set dataset.unlabelled=true to convert "
         "them as test cases",
     )
-
-
-def _finish(cases: list[CaseSource], kind: Kind, source: Source) -> list[CaseSource]:
-    if not cases:
-        where = "that the patterns match" if source.layout.images else "in a known layout"
-        raise SourceError(
-            f"there are no {kind} {where}",
-            where=str(source.root),
-            hint="look at the folder and the converter's name, or describe the layout with "
-            "dataset.images and dataset.label",
-        )
-    named: dict[str, list[CaseSource]] = defaultdict(list)
-    for case in cases:
-        named[case.name].append(case)
-    merged = [group[0] if len(group) == 1 else _clash(group, source) for group in named.values()]
-    if all("problem" in c.details for c in merged):
-        counts = Counter(c.details["problem"] for c in merged)
-        reasons = [
-            f"{reason} ({listed([c.name for c in merged if c.details['problem'] == reason])})"
-            for reason in counts
-        ]
-        raise SourceError(
-            f"none of the {len(merged)} cases can be used: {listed(reasons)}",
-            where=str(source.root),
-            hint="mend the names, or describe the layout with dataset.images and dataset.label",
-        )
-    return sorted(merged, key=lambda c: natural_key(c.name))
-
-
-def _clash(group: list[CaseSource], source: Source) -> CaseSource:
-    paths = [p.relative_to(source.root).as_posix() for c in group for p in c.images]
-    return replace(group[0], details={"problem": f"several cases of this name: {listed(paths)}"})

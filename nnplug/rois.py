@@ -26,8 +26,9 @@ class RoiOptions:
     Attributes:
         rois: label name to the names or patterns (``*``, ``?``) of its regions; the first of
             them that matches any region of a case decides, so that later ones serve as
-            synonyms. A label that is not listed goes by its own name. Letter case and spaces
-            at the ends don't count.
+            synonyms. ``#3`` is the region with that number, in formats that number them. A
+            label that is not listed goes by its own name. Letter case and spaces at the ends
+            don't count.
         priority: label names, first wins: who gets the voxels that several labels claim.
             Without it overlaps are refused.
         optional: labels that may be absent from a case.
@@ -46,7 +47,10 @@ class RoiOptions:
 
 
 def choose(
-    names: Sequence[str], labels: Mapping[str, int], options: RoiOptions
+    names: Sequence[str],
+    labels: Mapping[str, int],
+    options: RoiOptions,
+    numbers: Sequence[int] = (),
 ) -> dict[str, list[int]]:
     """Find the regions of each label of the dataset.
 
@@ -54,6 +58,7 @@ def choose(
         names: what the regions of one case are called.
         labels: label name to value; 0 is the background and has no region.
         options: how labels and regions are matched.
+        numbers: the number of each region where the format has numbers.
 
     Returns:
         Label name to indices into ``names``, highest priority first; several regions that one
@@ -74,7 +79,7 @@ def choose(
             )
     chosen: dict[str, list[int]] = {}
     for label in sorted(wanted, key=lambda name: _rank(name, options.priority)):
-        found = _matching(names, options.rois.get(label, [label]))
+        found = _matching(names, numbers, options.rois.get(label, [label]))
         if found:
             chosen[label] = found
         elif label not in options.optional:
@@ -128,18 +133,19 @@ def paint(
                 hint="was it drawn on another image? converter.labels.optional allows the "
                 "absence of a region, not an empty one",
             )
-        taken = mask & (label != 0)
+        before = label[mask]
+        shared = np.bincount(before, minlength=256)
         for other in painted:
-            shared = int(np.count_nonzero(label[taken] == labels[other]))
-            if shared:
-                if other not in options.priority:
-                    raise SourceError(
-                        f"the labels {other!r} and {name!r} overlap in {shared} voxels",
-                        hint="say who gets them: converter.labels.priority="
-                        f"[{other}, {name}] (first wins)",
-                    )
-                notes[f"overlap {other} over {name}"] = f"{shared} voxels"
-        label[mask & ~taken] = labels[name]
+            count = int(shared[labels[other]])
+            if count and other not in options.priority:
+                order = ", ".join([*options.priority, other, name])
+                raise SourceError(
+                    f"the labels {other!r} and {name!r} overlap in {count} voxels",
+                    hint=f"say who gets them: converter.labels.priority=[{order}] (first wins)",
+                )
+            if count:
+                notes[f"overlap {other} over {name}"] = f"{count} voxels"
+        label[mask] = np.where(before == 0, labels[name], before)
         painted.append(name)
     return label, notes
 
@@ -148,10 +154,11 @@ def _rank(name: str, priority: Sequence[str]) -> int:
     return priority.index(name) if name in priority else len(priority)
 
 
-def _matching(names: Sequence[str], patterns: Sequence[str]) -> list[int]:
+def _matching(names: Sequence[str], numbers: Sequence[int], patterns: Sequence[str]) -> list[int]:
     for pattern in patterns:
-        folded = pattern.strip().casefold()
+        folded = pattern.strip().casefold().replace("[", "[[]")
         found = [i for i, name in enumerate(names) if fnmatchcase(name.strip().casefold(), folded)]
+        found = found or [i for i, number in enumerate(numbers) if folded == f"#{number}"]
         if found:
             return found
     return []

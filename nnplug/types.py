@@ -1,4 +1,4 @@
-"""What nnplug and its plugins exchange: frozen data and two small protocols.
+"""What nnplug and its plugins exchange: frozen data and a few small protocols.
 
 Importing this module loads neither SimpleITK nor numpy nor torch, so a plugin can describe
 what it offers for the price of a few dataclasses.
@@ -8,10 +8,10 @@ Axis order: SimpleITK images carry x, y, z; arrays are z, y, x. Lengths are in m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,16 +118,41 @@ class Converter(Protocol):
         ...
 
 
-class Remapper(Protocol):
-    """Changes label values. Constructed as ``Target(options)``."""
+@runtime_checkable
+class ValueRemapper(Protocol):
+    """Says what each label value becomes. Constructed as ``Target(options)``.
 
-    def apply(self, label: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
-        """Return a new array (z, y, x) with the dataset's label values.
+    nnplug asks once a value, composes the steps of a chain, and derives the way back.
+
+    Attributes:
+        keys: values that the options name, and that therefore ought to occur; nnplug tells
+            which of them never do. Empty if none is named.
+    """
+
+    @property
+    def keys(self) -> Collection[int]: ...
+
+    def value(self, old: int) -> int | str | None:
+        """The new value, or the name of a label of the dataset; None if it has no place."""
+        ...
+
+
+@runtime_checkable
+class VoxelRemapper(Protocol):
+    """Moves voxels from one value to another by where they are. ``Target(options)``."""
+
+    def apply(
+        self, label: NDArray[np.integer[Any]], spacing: tuple[float, float, float]
+    ) -> NDArray[np.integer[Any]]:
+        """Return a new array of the same shape (z, y, x); ``spacing`` is z, y, x in mm.
 
         Raises:
-            nnplug.errors.SourceError: a value has no place in the result.
+            nnplug.errors.SourceError: this label can't be changed correctly.
         """
         ...
+
+
+Remapper = ValueRemapper | VoxelRemapper
 
 
 @dataclass(frozen=True)
@@ -190,6 +215,9 @@ class ConverterSpec:
         summary: one line for ``nnplug plugins``.
         survey: ``"package.module:function"`` that takes the source's root (a Path) and returns
             a :class:`Survey`, reading headers only; "" if the converter can't tell.
+        identifiers: ``"package.module:function"`` that takes one source file (a Path) and
+            yields pairs of a field's name and a text in it that may identify a patient, a
+            study or a site; for ``nnplug check --phi``. Nothing for a file of another format.
     """
 
     name: str
@@ -197,6 +225,7 @@ class ConverterSpec:
     options: type | None = None
     summary: str = ""
     survey: str = ""
+    identifiers: str = ""
 
 
 @dataclass(frozen=True)

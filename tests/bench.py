@@ -19,10 +19,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import bench_conversion
+
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
-RUNS = 5
+SERIES = sorted((DATA / "sts" / "dicom").glob("*/*/image"))
 PACKAGES = ("nnplug", "nnunet", "torch", "numpy", "SimpleITK", "pydicom", "hydra-core", "isal")
+PACKAGES += ("dcm2niix", "dicom2nifti")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Pair:
     ours: Callable[[], object]
     stock_name: str
     stock: Callable[[], object]
+    runs: int = 5
 
 
 def command(*arguments: str) -> Callable[[], object]:
@@ -51,43 +55,55 @@ def pairs(folder: Path) -> Iterator[Pair]:
     yield Pair("nnplug --help", command("nnplug", "--help"), "nnUNet_train -h", stock_help)
     composed = command("nnplug", "train", "--cfg", "job", "dataset=lunglobe")
     yield Pair("nnplug train --cfg job", composed, "nnUNet_train -h", stock_help)
-    series = sorted((DATA / "sts" / "dicom").glob("*/CT/image"))
-    if series:
-        yield Pair(
-            f"{len(series)} CT series, DICOM to .nii.gz, one process",
-            lambda: convert_series(series, folder),
-            "SimpleITK ImageSeriesReader + WriteImage",
-            lambda: convert_series_simpleitk(series, folder),
-        )
+    if SERIES:
+        yield from conversions(folder)
 
 
-def convert_series(series: list[Path], folder: Path) -> None:
-    """With nnplug's converter and writer."""
-    from nnplug.data import nifti
-    from nnplug.types import Source
-    from nnplug_dicom.converter import DicomConverter
-    from nnplug_dicom.options import DicomOptions
+def conversions(folder: Path) -> Iterator[Pair]:
+    """An archive of DICOM series to .nii.gz on all cores."""
+    whole, part = folder / "archive", folder / "part"
+    many, few = bench_conversion.archive(SERIES, whole), bench_conversion.archive(SERIES, part, 3)
 
-    converter = DicomConverter(DicomOptions())
-    source = Source(series[0].parents[2], {0: "CT"}, unlabelled=True)
-    for case in converter.discover(source):
-        nifti.write(converter.read(case).images[0], folder / f"{case.name}.nii.gz")
+    def ours(source: Path) -> Callable[[], object]:
+        return lambda: bench_conversion.nnplug(source, folder)
+
+    what = f"convert {len(many)} DICOM series"
+    yield Pair(
+        what,
+        ours(whole),
+        "dcm2niix -z y",
+        lambda: bench_conversion.dcm2niix(many, folder),
+        runs=3,
+    )
+    yield Pair(
+        what,
+        ours(whole),
+        "dcm2niix -z y, two at a time",
+        lambda: bench_conversion.dcm2niix(many, folder, processes=2),
+        runs=3,
+    )
+    yield Pair(
+        f"convert {len(few)} DICOM series",
+        ours(part),
+        "dicom2nifti",
+        lambda: bench_conversion.dicom2nifti(few, folder),
+        runs=2,
+    )
 
 
-def convert_series_simpleitk(series: list[Path], folder: Path) -> None:
-    """With what most scripts use."""
-    import SimpleITK as sitk
-
-    for path in series:
-        reader = sitk.ImageSeriesReader()
-        reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(path)))
-        sitk.WriteImage(reader.Execute(), str(folder / f"{path.parent.parent.name}_stock.nii.gz"))
+def growth(folder: Path) -> Iterator[str]:
+    """Rows of how the cost of a conversion grows."""
+    for cases, source in bench_conversion.growth(SERIES, folder):
+        start = time.perf_counter()
+        bench_conversion.nnplug(source, folder)
+        took = time.perf_counter() - start
+        yield f"| {cases} | {took:.2f} s | {1000 * took / cases:.1f} ms |"
 
 
 def measure(pair: Pair) -> tuple[float, float, float]:
     """Median seconds of ours and of stock, and the median of stock / ours."""
     times: list[tuple[float, float]] = []
-    for run in range(RUNS + 1):
+    for run in range(pair.runs + 1):
         took = []
         for call in (pair.ours, pair.stock):
             start = time.perf_counter()
@@ -118,15 +134,23 @@ def main() -> None:
                 f"| {pair.what} | {ours:.3f} s | {pair.stock_name} | {stock:.3f} s | {ratio:.1f} |"
             )
             sys.stderr.write(rows[-1] + "\n")
+        grown = list(growth(Path(name))) if SERIES else []
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     text = f"""\
 # Benchmarks
 
-Written by `make bench`: medians of {RUNS} paired runs after a warm-up; the ratio is stock / nnplug.
+Written by `make bench`: medians of paired runs after a warm-up; the ratio is stock / nnplug.
+Commands are timed whole, start-up included.
 
 | nnplug | time | stock | time | ratio |
 | --- | --- | --- | --- | --- |
 {chr(10).join(rows)}
+
+Archives of the same ten series, linked again and again:
+
+| cases | nnplug convert | a case |
+| --- | --- | --- |
+{chr(10).join(grown)}
 
 {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {versions}.
 """

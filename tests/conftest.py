@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the developer's shell changes a test."""
     for name in (*VARIABLES, "NNPLUG_ROOT", "NNPLUG_CONF", "NNPLUG_BLOCK", "NNPLUG_TRACEBACK"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NNPLUG_CACHE", "off")
 
 
 @pytest.fixture
@@ -99,8 +100,9 @@ def settings(tmp_path: Path) -> Callable[..., DataSettings]:
         source: Path | None,
         *,
         converter: Choice | None = None,
-        remap: Choice | None = None,
+        remap: Choice | Sequence[Choice] = (),
         on_error: Any = "stop",
+        how: Mapping[str, Any] | None = None,
         workers: int = 1,
         root: Path | None = None,
         **changes: Any,
@@ -116,8 +118,8 @@ def settings(tmp_path: Path) -> Callable[..., DataSettings]:
             dataset=Dataset(**{**chosen, **changes}),
             paths=Paths(root or tmp_path / "root"),
             converter=converter or Choice("nifti"),
-            remap=remap or Choice("none"),
-            convert=Convert(on_error),
+            remap=(remap,) if isinstance(remap, Choice) else tuple(remap),
+            convert=Convert(on_error, **(how or {})),
             workers=workers,
         )
 

@@ -71,12 +71,12 @@ MISTAKES = [
     (["convert", "dataset=hipocampus"], "no dataset called 'hipocampus'", "mean hippocampus"),
     (["train", HIPPOCAMPUS, "trainer=v2dp"], "no trainer called 'v2dp'", "v2_dp"),
     (["convert", HIPPOCAMPUS, "converter=nifty"], "no converter called 'nifty'", "nifti"),
-    (["convert", HIPPOCAMPUS, "remap=tabel"], "no remap called 'tabel'", "available: none"),
+    (["convert", HIPPOCAMPUS, "remap=tabel"], "no remap called 'tabel'", "chain"),
     # an option of another plugin, and what can't be parsed
     (
         ["convert", HIPPOCAMPUS, "converter=nifti", "converter.spacing=[1,1,1]"],
-        "no such option",
-        "",
+        "converter.spacing: there is no such key",
+        "converter.form",
     ),
     (["convert", "dataset.channels={0:CT"], "can't be composed", "--help"),
     (["convert", "dataset"], "can't be composed", "--help"),

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from nnplug.catalog import Catalog
 from nnplug.config.settings import DataSettings
@@ -43,6 +45,20 @@ def test_an_unchanged_source_is_not_converted_again(
     assert (result.converted, result.unchanged) == (0, 2)
     assert state(toy_task) == before
     assert (toy_task / "dataset.json").read_text() == text
+
+
+def test_untouched_files_are_not_read_again_and_no_worker_starts(
+    cohort: Cohort, settings: Make, core_catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = cohort("p1", "p2")
+    convert.run(settings(source), core_catalog)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("read, or started a worker")
+
+    for name in ("nnplug.data.fingerprint.content_hash", "nnplug.stages.convert.each"):
+        monkeypatch.setattr(name, refuse)
+    assert convert.run(settings(source), core_catalog).unchanged == 2
 
 
 def test_a_file_that_was_only_touched_is_not_converted_again(
@@ -258,3 +274,45 @@ def test_two_conversions_at_once_both_end_well(gate: Gate, toy_task: Path) -> No
     assert "0 converted, 4 unchanged" in printed[1]
     assert len(state(toy_task)) == 8
     assert (toy_task / "dataset.json").exists()
+
+
+def test_two_new_tasks_never_share_an_id(gate: Gate, toy_task: Path, tmp_path: Path) -> None:
+    first = gate.start()
+    gate.worker()
+    other = [word.replace("name=Toy", "name=Other") for word in gate.arguments]
+    second = Gate(gate.folder, other, gate.started).start()
+    printed, _ = second.communicate(timeout=PATIENCE)
+    assert second.returncode == 2, printed
+    assert "another task has this id: Task301_Toy" in printed
+    assert not toy_task.with_name("Task301_Other").exists()
+    gate.open()
+    assert first.communicate(timeout=PATIENCE)
+    assert first.returncode == 0
+
+
+def test_an_id_is_taken_by_one_process_at_a_time(
+    cohort: Cohort, settings: Make, core_catalog: Catalog, toy_task: Path
+) -> None:
+    """Another process makes its folder after our first look and before ours is made."""
+    raw = toy_task.parent
+    raw.mkdir(parents=True)
+    made = []
+    with FileLock(raw / ".Task301.lock"):
+        thread = threading.Thread(
+            target=lambda: made.append(_error_of(settings(cohort("p1")), core_catalog))
+        )
+        thread.start()
+        until(lambda: bool(list(raw.parent.rglob("*.lock"))))
+        time.sleep(0.5)
+        (raw / "Task301_Other").mkdir()
+    thread.join(PATIENCE)
+    assert "another task has this id: Task301_Other" in str(made[0])
+    assert not toy_task.exists()
+
+
+def _error_of(chosen: DataSettings, catalog: Catalog) -> Exception | None:
+    try:
+        convert.run(chosen, catalog)
+    except Exception as error:
+        return error
+    return None

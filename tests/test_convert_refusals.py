@@ -32,8 +32,15 @@ def other_grid(source: Path, save: Any) -> None:
     save(source / "labels" / "p2.nii.gz", np.ones((6, 8, 10), np.uint8), origin=(0, 0, 0))
 
 
-def other_size(source: Path, save: Any) -> None:
-    save(source / "labels" / "p2.nii.gz", np.ones((6, 8, 9), np.uint8))
+def too_large(source: Path, save: Any) -> None:
+    save(source / "labels" / "p2.nii.gz", np.ones((6, 8, 11), np.uint8))
+
+
+def four_dimensional_label(source: Path, save: Any) -> None:
+    import SimpleITK as sitk
+
+    stacked = sitk.JoinSeries([sitk.Image([4, 4, 4], sitk.sitkUInt8)] * 2)
+    sitk.WriteImage(stacked, str(source / "labels" / "p2.nii.gz"))
 
 
 def undeclared(source: Path, save: Any) -> None:
@@ -59,7 +66,8 @@ def four_dimensions(source: Path, save: Any) -> None:
 MISTAKES = [
     (no_label, "no label"),
     (other_grid, r"not on one grid: origin \(-10, 20, 5.5\) against \(0, 0, 0\) mm"),
-    (other_size, r"not on one grid: size \(10, 8, 6\) against \(9, 8, 6\)"),
+    (too_large, r"48 labelled voxels lie outside the image"),
+    (four_dimensional_label, "dimensions|axes"),
     (undeclared, r"does not declare: 7 \(480 voxels\)"),
     (cut_short, "p2.nii.gz"),
     (zero_bytes, "empty"),
@@ -214,16 +222,37 @@ def nnplug_converters():
     return make
 
 
-def test_cases_of_a_killed_worker_are_named_and_the_others_kept(
-    cohort: Cohort, settings: Make, naughty: Callable[[str], Catalog], toy_task: Path
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_case_that_kills_its_worker_is_named_and_no_other_is_lost(
+    cohort: Cohort,
+    settings: Make,
+    naughty: Callable[[str], Catalog],
+    toy_task: Path,
+    workers: int,
 ) -> None:
     catalog = naughty("os.kill(os.getpid(), signal.SIGKILL)")
-    chosen = settings(cohort("p1", "p2", "p3"), converter=Choice("naughty"))
-    with pytest.raises(DataError, match=r"a worker was killed .*: p2, p3") as caught:
+    source = cohort("p1", "p2", "p3", "p4")
+    chosen = settings(source, converter=Choice("naughty"), workers=workers)
+    with pytest.raises(SourceError, match="its worker process was killed") as caught:
         convert.run(chosen, catalog)
-    assert "workers=1" in str(caught.value.hint)
-    assert '"original": "p1"' in (toy_task / "nnplug_manifest.jsonl").read_text()
+    assert caught.value.where == "case p2"
+    manifest = (toy_task / "nnplug_manifest.jsonl").read_text()
+    assert all(f'"original": "{name}"' in manifest for name in ("p1", "p3", "p4"))
     assert not (toy_task / "dataset.json").exists()
+
+    chosen = settings(source, converter=Choice("naughty"), workers=workers, on_error="skip")
+    result = convert.run(chosen, catalog)
+    assert (result.converted, result.unchanged) == (0, 3)
+    assert [error.where for error in result.refused] == ["case p2"]
+
+
+def test_a_case_whose_worker_was_killed_by_chance_is_tried_again(
+    cohort: Cohort, settings: Make, naughty: Callable[[str], Catalog], tmp_path: Path
+) -> None:
+    once = f"p = {str(tmp_path / 'once')!r}; n = os.path.exists(p); open(p, 'w').close(); n or "
+    catalog = naughty(f"{once}os._exit(1)")
+    chosen = settings(cohort("p1", "p2", "p3"), converter=Choice("naughty"))
+    assert convert.run(chosen, catalog).converted == 3
 
 
 @pytest.mark.parametrize(

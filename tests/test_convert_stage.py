@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hmac
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from nnplug.catalog import Catalog
 from nnplug.config.settings import Choice, DataSettings
+from nnplug.errors import ConfigError
 from nnplug.stages import convert
 
 Cohort = Callable[..., Path]
@@ -23,7 +25,7 @@ Make = Callable[..., DataSettings]
 
 
 def listing(task: Path) -> list[str]:
-    files = (path for path in task.rglob("*") if path.is_file() and path.parent != task)
+    files = (path for path in task.glob("*s??/*") if path.is_file())
     return sorted(path.relative_to(task).as_posix() for path in files)
 
 
@@ -163,3 +165,33 @@ def test_a_header_within_the_tolerances_becomes_the_images(
     ]
     np.testing.assert_array_equal(written[0].affine, written[1].affine)
     assert "label header" in (toy_task / "nnplug_manifest.jsonl").read_text()
+
+
+def test_every_case_is_drawn_and_measured_unless_unwanted(
+    cohort: Cohort, settings: Make, core_catalog: Catalog, toy_task: Path
+) -> None:
+    source = cohort("p1", "p2")
+    convert.run(settings(source), core_catalog)
+    drawn = sorted(path.name for path in (toy_task / "qc").iterdir())
+    assert drawn == ["Toy_000.png", "Toy_001.png", "qc.csv"]
+    table = (toy_task / "qc" / "qc.csv").read_text()
+    assert table.count("\n") == 3
+    for folder in ("images", "labels"):
+        (source / folder / "p2.nii.gz").unlink()
+    convert.run(settings(source), core_catalog)
+    assert not (toy_task / "qc" / "Toy_001.png").exists()
+    convert.run(settings(source, how={"qc": False}), core_catalog)
+    assert not list((toy_task / "qc").iterdir())
+
+
+def test_identifiers_are_keyed_pseudonyms_when_a_key_is_given(
+    tmp_path: Path, cohort: Cohort, settings: Make, core_catalog: Catalog, toy_task: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"k" * 15)
+    with pytest.raises(ConfigError, match="at least 16 bytes"):
+        convert.run(settings(cohort("p1"), pseudonym_key=key), core_catalog)
+    key.write_bytes(b"k" * 16)
+    convert.run(settings(cohort("p1"), pseudonym_key=key), core_catalog)
+    wanted = hmac.new(b"k" * 16, b"p1", "sha256").hexdigest()[:10]
+    assert listing(toy_task)[0] == f"imagesTr/Toy_{wanted}_0000.nii.gz"

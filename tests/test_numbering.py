@@ -118,3 +118,18 @@ def test_the_order_of_the_source_does_not_decide_who_is_held_out() -> None:
 def test_equal_names_are_refused() -> None:
     with pytest.raises(SourceError, match="more than one case is called a"):
         number(cases("a", "b", "a"), "Toy")
+
+
+def test_a_key_makes_pseudonyms_that_stay_when_cases_are_added() -> None:
+    few = number(cases("b", "c"), "Toy", key=b"0123456789abcdef")
+    more = number(cases("a", "b", "c"), "Toy", key=b"0123456789abcdef")
+    other = number(cases("b", "c"), "Toy", key=b"another key of 16")
+    # openssl dgst -sha256 -hmac 0123456789abcdef, of "b" without a line end.
+    assert few[0].identifier == "Toy_25ee70fc2e"
+    assert [one.identifier for one in more[1:]] == [one.identifier for one in few]
+    assert not {one.identifier for one in other} & {one.identifier for one in few}
+
+
+def test_a_fraction_above_0_holds_out_at_least_one_subject() -> None:
+    numbered = number(cases("a", "b", "c"), "Toy", test_fraction=0.01)
+    assert [one.split for one in numbered].count("test") == 1

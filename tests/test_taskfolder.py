@@ -116,3 +116,16 @@ def test_only_another_name_with_the_same_id_is_another_task(tmp_path: Path) -> N
     (tmp_path / "Task301_file").touch()
     found = other_tasks("Task301_Toy", [tmp_path, tmp_path / "absent"])
     assert found == [tmp_path / "Task301_Other"]
+
+
+def test_the_record_of_label_values_comes_and_goes(tmp_path: Path) -> None:
+    task = TaskFolder(tmp_path)
+    task.begin()
+    assert task.source_labels() == {}
+    task.finish([], {}, {"values": {1: 7}, "lost": ""})
+    assert task.source_labels() == {"values": {"1": 7}, "lost": ""}
+    (tmp_path / "nnplug_labels.json").write_text("[]")
+    with pytest.raises(DataError, match="JSON object"):
+        task.source_labels()
+    task.finish([], {})
+    assert not (tmp_path / "nnplug_labels.json").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from nnplug.errors import ConfigError
 
 AUTO = "auto"
 NONE = "none"
+CHAIN = "chain"
 T = TypeVar("T")
 
 
@@ -58,7 +59,7 @@ def predict_settings(config: Mapping[str, Any], catalog: Catalog) -> Predict:
     values = _prepared(config, catalog)
     values["task"] = _task(values.pop("dataset", None) or {})
     build(Convert, values.pop("convert", None) or {}, "convert")
-    for unused in ("converter", "remap"):
+    for unused in ("converter", "remap", "memory_bound"):
         values.pop(unused)
     settings = build(Predict, values)
     if settings.model is None and settings.task is None:
@@ -125,16 +126,15 @@ def choice_options(choice: Choice, shelf: Shelf[Any], key: str) -> object | None
 
 def _prepared(config: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
     values = dict(config)
+    values["memory_bound"] = values.get("workers", AUTO) == AUTO
     values["workers"] = worker_count(values.get("workers", AUTO))
     values["converter"] = _choice(values.get("converter"), "converter")
-    values["remap"] = _choice(values.get("remap"), "remap")
-    for key, shelf, core in (
-        ("converter", catalog.converters, AUTO),
-        ("remap", catalog.remappers, NONE),
-    ):
-        choice = Choice(**values[key])
-        if choice.name != core:
-            choice_options(choice, shelf, key)
+    if values["converter"]["name"] != AUTO:
+        choice_options(Choice(**values["converter"]), catalog.converters, "converter")
+    steps = _steps(values.get("remap"))
+    for key, step in steps.items():
+        choice_options(Choice(**step), catalog.remappers, key)
+    values["remap"] = list(steps.values())
     values.pop("experiment", None)
     return values
 
@@ -144,6 +144,36 @@ def _choice(node: Any, key: str) -> dict[str, Any]:
         raise ConfigError("a name is wanted here", where=f"{key}.name", hint=f"{key}=NAME")
     options = {str(name): value for name, value in node.items() if name != "name"}
     return {"name": node["name"], "options": options}
+
+
+def _steps(node: Any) -> dict[str, dict[str, Any]]:
+    """The remappers to go through, each by the key below which its options stand."""
+    choice = _choice(node, "remap")
+    if choice["name"] == NONE:
+        return {}
+    if choice["name"] != CHAIN:
+        return {"remap": choice}
+    listed = choice["options"].pop("steps", None)
+    if choice["options"]:
+        raise unknown_key(f"remap.{next(iter(choice['options']))}", ["remap.steps"])
+    if not isinstance(listed, Sequence) or isinstance(listed, str) or not listed:
+        raise ConfigError(
+            "a list of remappers is wanted here",
+            where="remap.steps",
+            hint="remap.steps=[{keep: {values: [1, 7]}}, largest_component]",
+        )
+    return dict(_step(step, f"remap.steps[{index}]") for index, step in enumerate(listed))
+
+
+def _step(node: Any, key: str) -> tuple[str, dict[str, Any]]:
+    if isinstance(node, str):
+        node = {node: None}
+    if not isinstance(node, Mapping) or len(node) != 1:
+        raise ConfigError("NAME or {NAME: {OPTION: VALUE}} is wanted here", where=key)
+    ((name, options),) = node.items()
+    if options is not None and not isinstance(options, Mapping):
+        raise ConfigError("options and values are wanted here", where=f"{key}.{name}")
+    return f"{key}.{name}", {"name": str(name), "options": dict(options or {})}
 
 
 def worker_count(value: Any) -> int:

@@ -15,6 +15,8 @@ Fold = Literal[0, 1, 2, 3, 4, "all"]
 RESERVED_IDS = 100
 LARGEST_ID = 999
 LARGEST_LABEL = 255
+KEEP = "keep"
+SIDES = {"L": "x", "R": "x", "A": "y", "P": "y", "I": "z", "S": "z"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Dataset:
         test: names (or patterns with ``*``) of cases that are held out.
         subject: who a case belongs to: a regular expression whose first group (or whole match)
             in the case's name is the subject, or a mapping from case to subject.
+        pseudonym_key: a file of at least 16 secret bytes; with it a case's identifier is a
+            pseudonym made from its name and the key instead of a number.
         images: patterns of the images, one a channel, with ``{case}``.
         label: the pattern of the label, with ``{case}``.
     """
@@ -54,6 +58,7 @@ class Dataset:
     test_fraction: float = 0.0
     test: list[str] = field(default_factory=list)
     subject: str | dict[str, str] | None = None
+    pseudonym_key: Path | None = None
     images: list[str] = field(default_factory=list)
     label: str | None = None
     description: str = ""
@@ -122,9 +127,31 @@ class Convert:
 
     Attributes:
         on_error: ``stop`` at the first case that can't be converted, or ``skip`` it.
+        reference: the channel (name or number) whose grid all channels of a case get; None
+            refuses channels on different grids.
+        interpolation: how the other channels are resampled onto it.
+        outside: the value outside a channel's field of view; None takes that channel's minimum.
+        orient: ``keep`` the axes as they are, or turn them to a code such as ``LPS`` by flips
+            and permutations.
+        resample_label: allow labels on other grids, resampled by nearest neighbour.
+        qc: draw each case and tabulate its measures in ``qc/``.
     """
 
     on_error: Literal["stop", "skip"] = "stop"
+    reference: int | str | None = None
+    interpolation: Literal["linear", "nearest", "bspline"] = "linear"
+    outside: float | None = None
+    orient: str = "keep"
+    resample_label: bool = False
+    qc: bool = True
+
+    def __post_init__(self) -> None:
+        sides = sorted(SIDES.get(letter, letter) for letter in self.orient)
+        if self.orient != KEEP and sides != sorted(set(SIDES.values())):
+            raise ValueError(
+                f"orient {self.orient!r} is neither {KEEP} nor three letters, one of L and R, one "
+                "of A and P, one of I and S, e.g. LPS or RAS"
+            )
 
 
 @dataclass(frozen=True)
@@ -169,15 +196,55 @@ class Trainer:
 
 
 @dataclass(frozen=True)
+class Check:
+    """``check``: how ``nnplug check`` goes about it.
+
+    Attributes:
+        repair: ``header`` writes the image's header over those of labels and further channels
+            that differ within the tolerances, but by more than nnU-Net allows.
+        strict: warnings make the check fail too.
+        phi: look for identifying values of the source in everything that was written.
+        json: print the report as JSON to standard output.
+    """
+
+    repair: Literal["none", "header"] = "none"
+    strict: bool = False
+    phi: bool = False
+    json: bool = False
+
+
+@dataclass(frozen=True)
 class DataSettings:
-    """What ``convert``, ``check`` and every later verb know about the data."""
+    """What ``convert``, ``check`` and every later verb know about the data.
+
+    Attributes:
+        remap: the steps that a label's values go through, in order; none leaves them.
+        workers: processes.
+        memory_bound: take fewer workers where the memory does not suffice for all.
+    """
 
     dataset: Dataset
     paths: Paths
     converter: Choice
-    remap: Choice
+    remap: tuple[Choice, ...]
     convert: Convert
     workers: int
+    memory_bound: bool = field(default=False, kw_only=True)
+    check: Check = field(default=Check(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        wanted = self.convert.reference
+        if wanted is not None and self.reference is None:
+            raise ValueError(
+                f"convert.reference {wanted!r} is not (just) one of {self.dataset.channels}"
+            )
+
+    @property
+    def reference(self) -> int | None:
+        """The number of the channel that ``convert.reference`` means."""
+        wanted = self.convert.reference
+        found = [n for n, name in self.dataset.channels.items() if wanted in (n, name)]
+        return found[0] if len(found) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -206,6 +273,8 @@ class Predict:
         step_size: of the sliding window, as a fraction of the patch.
         softmax: write the class probabilities too (``NAME.npz``).
         overwrite: predict cases again that have an output.
+        label_values: write the values of the source's labels, where conversion changed them
+            and they can be restored, or those of the dataset.
     """
 
     input: Path
@@ -217,6 +286,7 @@ class Predict:
     step_size: float = 0.5
     softmax: bool = False
     overwrite: bool = False
+    label_values: Literal["source", "dataset"] = "source"
     paths: Paths = Paths()
     task: str | None = None
     trainer: Trainer | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,9 +35,12 @@ def integers(label: sitk.Image) -> NDArray[np.integer[Any]]:
 
 
 def count(values: NDArray[np.integer[Any]]) -> dict[int, int]:
-    """How many voxels have each value."""
-    found, numbers = np.unique(values, return_counts=True)
-    return {int(value): int(number) for value, number in zip(found, numbers, strict=True)}
+    """How many voxels have each value, in the order of the values; plane by plane."""
+    total: Counter[int] = Counter()
+    for plane in values:
+        found, numbers = np.unique(plane, return_counts=True)
+        total.update(dict(zip(found.tolist(), numbers.tolist(), strict=True)))
+    return dict(sorted(total.items()))
 
 
 def check_declared(counts: Mapping[int, int], labels: Mapping[str, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hmac
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,10 +39,14 @@ def number(
     test: Iterable[str] = (),
     test_fraction: float = 0.0,
     unlabelled: bool = False,
+    key: bytes | None = None,
 ) -> list[Numbered]:
     """Give every case its identifier: training cases first, test cases numbered on.
 
-    The order is that of ``cases``. All cases of a subject are on the same side.
+    The order is that of ``cases``. All cases of a subject are on the same side. With a ``key``
+    the identifiers are pseudonyms instead of numbers: the first 40 bits of HMAC-SHA256 (RFC
+    2104) of the case's name. They stay the same when cases are added, and without the key
+    nobody can try out names. A ``test_fraction`` above 0 holds out at least one subject.
 
     Raises:
         ConfigError: a test pattern or a subject rule that fits no case.
@@ -61,12 +66,16 @@ def number(
     return [
         Numbered(
             case,
-            f"{name}_{index:03d}",
+            f"{name}_{index:03d}" if key is None else f"{name}_{_pseudonym(case.name, key)}",
             subjects[case.name],
             "test" if case.name in held_out else "train",
         )
         for index, case in enumerate(train + last)
     ]
+
+
+def _pseudonym(case: str, key: bytes) -> str:
+    return hmac.digest(key, case.encode(), "sha256").hex()[:10]
 
 
 def _refuse_repeated(cases: Sequence[CaseSource]) -> None:
@@ -120,7 +129,7 @@ def _held_out(
             raise ConfigError(f"{pattern!r} fits no case of the source", where="dataset.test")
         chosen |= matched
     free = sorted({subjects[case.name] for case in cases if case.name not in chosen}, key=_rank)
-    drawn = set(free[: round(fraction * len(free))])
+    drawn = set(free[: max(1, round(fraction * len(free)))] if fraction > 0 else [])
     drawn |= {subjects[name] for name in chosen}
     return {case.name for case in cases if subjects[case.name] in drawn}
 

@@ -11,10 +11,11 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nnplug.data import qc
 from nnplug.data.files import storage_errors, value_hash, write_json, write_text
 from nnplug.errors import DataError
 from nnplug.types import Split
@@ -22,6 +23,7 @@ from nnplug.types import Split
 DATASET_JSON = "dataset.json"
 CASE_MAP = "case_map.csv"
 MANIFEST = "nnplug_manifest.jsonl"
+SOURCE_LABELS = "nnplug_labels.json"
 DATA_FOLDERS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
 
 
@@ -35,10 +37,13 @@ class Row:
         subject: who was scanned.
         split: train or test.
         key: hash of the source's content and of every option that shaped the result.
-        sources: path, size and modification time of each source file.
+        sources: path, size, modification time and content hash of each source file.
         outputs: path below the task folder, and hash of the content, of each file written.
+        stamps: size and modification time of each of these.
+        values: label values of the source.
         labels: voxels per label value; empty without a label.
-        provenance: what the converter did to this case.
+        provenance: what was done to this case.
+        measures: figures of its images and label; empty without quality control.
     """
 
     case: str
@@ -48,8 +53,11 @@ class Row:
     key: str
     sources: list[list[Any]]
     outputs: dict[str, str]
+    stamps: dict[str, list[int]] = field(default_factory=dict)
+    values: list[int] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
+    measures: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,7 @@ class TaskFolder:
         """Add a row as soon as its case is whole."""
         path = self.path / MANIFEST
         with storage_errors(path), path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(row)) + "\n")
+            stream.write(json.dumps(vars(row)) + "\n")
 
     def begin(self) -> None:
         """Make the folders, and say that what is here is no longer complete."""
@@ -143,21 +151,50 @@ class TaskFolder:
             (self.path / MANIFEST).touch()
             (self.path / DATASET_JSON).unlink(missing_ok=True)
 
-    def finish(self, rows: Sequence[Row], description: Mapping[str, Any]) -> None:
-        """Write the records; ``dataset.json`` comes last."""
+    def source_labels(self) -> dict[str, Any]:
+        """How label values were changed: ``values``, from the dataset's to the source's (null
+        if there is no way back), and ``lost``, what is not restored; empty if unchanged.
+        """
+        path = self.path / SOURCE_LABELS
+        if not path.is_file():
+            return {}
+        with contextlib.suppress(ValueError):
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(content, dict):
+                return content
+        raise DataError("is not a JSON object", where=str(path), hint="convert the task again")
+
+    def finish(
+        self,
+        rows: Sequence[Row],
+        description: Mapping[str, Any],
+        source_labels: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write the records; ``dataset.json`` comes last.
+
+        Args:
+            rows: every case of the task.
+            description: ``dataset.json`` but for its lists of cases.
+            source_labels: see :meth:`source_labels`; None if the values are the source's.
+        """
         self._drop_strangers(rows)
         ordered = sorted(rows, key=lambda row: row.case)
-        lines = (json.dumps(asdict(row)) + "\n" for row in ordered)
+        lines = (json.dumps(vars(row)) + "\n" for row in ordered)
         write_text(self.path / MANIFEST, "".join(lines))
         write_text(self.path / CASE_MAP, _case_map(ordered))
+        if source_labels is None:
+            (self.path / SOURCE_LABELS).unlink(missing_ok=True)
+        else:
+            write_json(self.path / SOURCE_LABELS, source_labels)
         write_json(self.path / DATASET_JSON, {**description, **_listing(ordered)})
 
     def _drop_strangers(self, rows: Iterable[Row]) -> None:
-        """Remove image and label files of cases that the source no longer has."""
-        known = {name for row in rows for name in row.outputs}
-        for folder in DATA_FOLDERS:
+        """Remove the files of cases that the source no longer has."""
+        known = {self.path / name for row in rows for name in row.outputs}
+        known |= {qc.picture(self.path, row.case) for row in rows if row.measures}
+        for folder in (*DATA_FOLDERS, qc.FOLDER):
             for path in (self.path / folder).glob("*"):
-                if f"{folder}/{path.name}" not in known and not path.is_dir():
+                if path not in known and not path.is_dir():
                     path.unlink()
 
     def data_hash(self) -> str:

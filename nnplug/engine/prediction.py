@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,7 @@ def predict(
     mirroring: bool | None = None,
     step_size: float = 0.5,
     softmax: bool = False,
+    restore: Mapping[int, int] | None = None,
     workers: int = 1,
     on_case: Callable[[CaseResult], None] | None = None,
     log: Path | None = None,
@@ -70,6 +71,8 @@ def predict(
         mirroring: average over mirrored images; None as the model was trained.
         step_size: distance of the patches as a part of the patch size, above 0 up to 1.
         softmax: also write ``NAME.npz`` and ``NAME.pkl`` for nnU-Net's ensembling.
+        restore: values of the masks, from the model's to those that are written; None leaves
+            them. Probabilities are not affected.
         workers: above 1, the next case is read and the last one written meanwhile.
         on_case: called after every case.
         log: file for what nnU-Net prints; None drops it.
@@ -87,7 +90,7 @@ def predict(
             raise ConfigError(f"a case can't be called {case.name!r}")
     output.mkdir(parents=True, exist_ok=True)
     job = _Job(model, output, model.mirrored if mirroring is None else mirroring)
-    job.step_size, job.softmax = step_size, softmax
+    job.step_size, job.softmax, job.restore = step_size, softmax, restore
     results: list[CaseResult] = []
 
     def collect(result: CaseResult) -> None:
@@ -165,6 +168,7 @@ class _Job:
 
     step_size = 0.5
     softmax = False
+    restore: Mapping[int, int] | None = None
 
     def __init__(self, model: Model, output: Path, mirroring: bool) -> None:
         self.model = model
@@ -238,6 +242,8 @@ class _Job:
                 self.order_z,
             )
             self._postprocess(mask)
+            if self.restore is not None:
+                _revalue(mask, self.restore)
             for suffix in (".npz", ".pkl") if self.softmax else ():
                 Path(f"{beside}{suffix}").replace(self.output / f"{case.name}{suffix}")
             return mask.replace(self.output / f"{case.name}.nii.gz")
@@ -254,3 +260,18 @@ class _Job:
 
             classes, sizes = load_postprocessing(str(self.model.postprocessing))
             load_remove_save(str(mask), str(mask), classes, sizes)
+
+
+def _revalue(mask: Path, values: Mapping[int, int]) -> None:
+    """Replace the values of a mask, in the smallest integer type that holds the new ones."""
+    import numpy as np
+    import SimpleITK as sitk
+
+    image = sitk.ReadImage(str(mask))
+    new = np.array(list(values.values()))
+    kinds = np.min_scalar_type(new.min()), np.min_scalar_type(new.max())
+    table = np.zeros(max(values) + 1, np.result_type(*kinds))
+    table[list(values)] = new
+    changed = sitk.GetImageFromArray(table[sitk.GetArrayFromImage(image)])
+    changed.CopyInformation(image)
+    sitk.WriteImage(changed, str(mask))

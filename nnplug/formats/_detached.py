@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from nnplug.errors import SourceError
-from nnplug.formats._nifti_header import GZIP_RATIO
+from nnplug.formats import _meta, nrrd
+from nnplug.formats._volumes import GZIP_RATIO
 
-_LIMIT = 1 << 20
-_META_FILE = re.compile(rb"(?mi)^[ \t]*ElementDataFile[ \t]*[=:][ \t]*(.*)$")
-_NRRD_FILE = re.compile(rb"(?mi)^[ \t]*data ?file[ \t]*:(.*)$")
+_TEXT_RATIO = 8
 _REMEDY = "write the image as one file (.mha, .nrrd or .nii.gz)"
 
 
@@ -35,48 +34,34 @@ def find_payload(path: Path) -> Payload:
         SourceError: the header names no file, one that is absent, several files, or a file
             that does not lie in the header's folder or below it.
     """
-    with path.open("rb") as file:
-        head = file.read(_LIMIT)
-    meta = path.name.lower().endswith((".mha", ".mhd"))
-    return _meta(path, head) if meta else _nrrd(path, head)
+    if path.name.lower().endswith((".mha", ".mhd")):
+        return _of_meta(path, _meta.read_header(path))
+    return _of_nrrd(nrrd.read_header(path))
 
 
-def _meta(path: Path, head: bytes) -> Payload:
-    match = _META_FILE.search(head)
-    if not match:
-        raise SourceError(
-            "the header has no ElementDataFile: it is damaged or no MetaImage",
-            where=str(path),
-            hint="export the image again",
-        )
+def _of_meta(path: Path, fields: Mapping[str, str]) -> Payload:
     ratio = 1
-    if re.search(rb"(?mi)^[ \t]*CompressedData[ \t]*[=:][ \t]*T", head[: match.start()]):
+    if fields.get("CompressedData", "").upper().startswith("T"):
         ratio = GZIP_RATIO
-    elif re.search(rb"(?mi)^[ \t]*BinaryData[ \t]*[=:][ \t]*F", head[: match.start()]):
-        ratio = 8
-    name = match[1].strip()
-    if name.upper() == b"LOCAL":
-        return Payload(path, ratio)
-    return Payload(_beside(path, name), ratio)
+    elif fields.get("BinaryData", "").upper().startswith("F"):
+        ratio = _TEXT_RATIO
+    name = fields["ElementDataFile"]
+    return Payload(path if name.upper() == "LOCAL" else _beside(path, name), ratio)
 
 
-def _nrrd(path: Path, head: bytes) -> Payload:
-    if not head.startswith(b"NRRD"):
-        raise SourceError("this is not a NRRD file", where=str(path), hint="export it again")
-    header = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
-    match = re.search(rb"(?mi)^[ \t]*encoding[ \t]*:[ \t]*(\w+)", header)
-    encoding = match[1].lower() if match else b"raw"
-    ratio = {b"raw": 1, b"txt": 8, b"text": 8, b"ascii": 8, b"hex": 1}.get(encoding, GZIP_RATIO)
-    names = [m[1].strip() for m in _NRRD_FILE.finditer(header)]
-    if not names:
-        return Payload(path, ratio)
-    if len(names) > 1:
-        raise SourceError("the header names several data files", where=str(path), hint=_REMEDY)
-    return Payload(_beside(path, names[0]), ratio)
+def _of_nrrd(header: nrrd.NrrdHeader) -> Payload:
+    encoding = header.fields.get("encoding", "raw").lower()
+    ratio = {"raw": 1, "hex": 1, "txt": _TEXT_RATIO, "text": _TEXT_RATIO, "ascii": _TEXT_RATIO}
+    name = header.fields.get("data file")
+    if header.data_files > 1:
+        raise SourceError(
+            "the header names several data files", where=str(header.path), hint=_REMEDY
+        )
+    data = header.path if name is None else _beside(header.path, name)
+    return Payload(data, ratio.get(encoding, GZIP_RATIO))
 
 
-def _beside(path: Path, raw: bytes) -> Path:
-    name = raw.decode("utf-8", errors="surrogateescape")
+def _beside(path: Path, name: str) -> Path:
     if not name or "\0" in name or name.split()[0].upper() == "LIST" or "%" in name:
         raise SourceError(
             f"the voxels are spread over several files ({name[:80]!r})",

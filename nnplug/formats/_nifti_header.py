@@ -1,197 +1,197 @@
-"""What a NIfTI file must hold by its header: readers fill what is missing with anything."""
+"""The header of a NIfTI-1 file (nifti1.h, https://nifti.nimh.nih.gov/nifti-1)."""
 
 from __future__ import annotations
 
-import gzip
 import math
 import struct
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nnplug.errors import SourceError
+from nnplug.formats._volumes import check_count, times
 
-MAX_VOXELS = 2**33
-GZIP_RATIO = 1100
-_HEADER = 348
-_FLOAT32, _FLOAT64 = 16, 64
-_CHUNK = 1 << 20
-_SLACK = 1 << 20
+HEADER_BYTES = 348
+_KINDS = {
+    2: "u1",
+    4: "i2",
+    8: "i4",
+    16: "f4",
+    64: "f8",
+    256: "i1",
+    512: "u2",
+    768: "u4",
+    1024: "i8",
+    1280: "u8",
+}
+_REFUSED = {
+    1: ("the voxels are single bits", "write them as bytes"),
+    32: ("the voxels are complex numbers", "write the magnitude image"),
+    128: ("every voxel has 3 values (RGB), not one", "write one grey image a colour"),
+    1536: ("voxels of 128-bit floats can't be read", "write them as 32-bit floats"),
+    1792: ("the voxels are complex numbers", "write the magnitude image"),
+    2048: ("the voxels are complex numbers", "write the magnitude image"),
+    2304: ("every voxel has 4 values (RGBA), not one", "write one grey image a colour"),
+}
+_UNITS = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+_DAMAGED = "the header is damaged; export the image again"
 
 
 @dataclass(frozen=True)
-class _Header:
+class Header:
+    """The fields that place and scale voxels; lengths are in mm, whatever the file's unit.
+
+    Attributes:
+        path: the file.
+        sizes: voxels along x, y, z and further axes; at least three.
+        axes: how many axes the file names.
+        kind: numpy's type of a stored voxel, byte order included.
+        offset: the byte in the voxels' file where they begin.
+        slope, intercept: stored values become ``slope * value + intercept``.
+        spacing: voxel size along x, y, z (pixdim).
+        qfac: -1 or 1, the handedness of the qform.
+        quaternion: b, c, d and the offset x, y, z of the qform; None where it is not coded.
+        rows: the three rows of the sform; None where it is not coded.
+        unit: how many mm the file's unit of length is.
+        single: header and voxels are one file.
+    """
+
+    path: Path
     sizes: tuple[int, ...]
-    spacing: tuple[float, ...]
-    bits: int
+    axes: int
+    kind: str
     offset: int
-    floats: str | None
+    slope: float
+    intercept: float
+    spacing: tuple[float, ...]
+    qfac: float
+    quaternion: tuple[float, ...] | None
+    rows: tuple[tuple[float, ...], ...] | None
+    unit: float
+    single: bool
 
     @property
-    def voxels(self) -> int:
-        return math.prod(self.sizes)
+    def volumes(self) -> int:
+        """How many three-dimensional images the file holds."""
+        return math.prod(self.sizes[3:])
 
     @property
-    def stored(self) -> int:
-        return self.offset + (self.voxels * self.bits + 7) // 8
+    def voxel_bytes(self) -> int:
+        """The length of the stored voxels."""
+        return math.prod(self.sizes) * int(self.kind[-1])
 
 
-def check_nifti(path: Path) -> None:
-    """Check that a ``.nii`` or ``.nii.gz`` file is as long as its header says and undamaged.
-
-    A compressed file is unpacked once, without being kept, and its checksum is compared.
+def parse(head: bytes, path: Path) -> Header:
+    """Read the first 348 bytes of a ``.nii`` or ``.hdr`` file.
 
     Raises:
-        SourceError: it is not NIfTI, cut short, damaged, too large, or without a voxel size.
+        SourceError: it is not NIfTI-1, contradicts itself, claims too many voxels, has no
+            voxel size, or its voxels are not single real numbers.
     """
-    zipped = path.name.lower().endswith(".gz") and _starts_with_gzip(path)
-    header = _parse(_beginning(path, zipped), path)
-    if header.voxels > MAX_VOXELS:
+    order = _byte_order(head, path)
+    magic = head[344:348]
+    if magic != (b"ni1\0" if path.name.lower().endswith(".hdr") else b"n+1\0"):
+        raise _no_nifti(path)
+    dim = struct.unpack_from(f"{order}8h", head, 40)
+    code, _ = struct.unpack_from(f"{order}2h", head, 70)
+    pixdim = struct.unpack_from(f"{order}8f", head, 76)
+    offset, slope, intercept = struct.unpack_from(f"{order}3f", head, 108)
+    qform, sform = struct.unpack_from(f"{order}2h", head, 252)
+    quaternion = struct.unpack_from(f"{order}6f", head, 256)
+    rows = struct.unpack_from(f"{order}12f", head, 280)
+    count = dim[0]
+    single = magic == b"n+1\0"
+    if not 1 <= count <= 7 or min(dim[1 : count + 1]) < 1:
+        raise _no_nifti(path)
+    if not math.isfinite(offset) or not (HEADER_BYTES if single else 0) <= offset < 2**31:
+        raise _no_nifti(path)
+    sizes = (*dim[1 : count + 1], *[1] * (3 - count))
+    _check_kind(code, path)
+    check_count(sizes, path)
+    if count < 2:
         raise SourceError(
-            f"the header claims {_times(header.sizes)} voxels, more than nnplug reads",
+            f"the image has 1 dimensions ({dim[1]}), not 3",
             where=str(path),
-            hint="the header is probably damaged; export the image again",
+            hint="write it as a three-dimensional image",
         )
-    if not all(math.isfinite(s) and s > 0 for s in header.spacing):
-        raise SourceError(
-            f"the voxel size in the header is {_times(header.spacing)} mm",
-            where=str(path),
-            hint="write the true voxel size into pixdim; it is never guessed",
-        )
-    size = path.stat().st_size
-    possible = size * GZIP_RATIO if zipped else size
-    finite = _FiniteCheck(header, path)
-    held = possible if possible < header.stored else _length(path, zipped, header.stored, finite)
-    if held < header.stored:
-        raise SourceError(
-            f"the file is cut short: its header ({_times(header.sizes)} voxels) needs "
-            f"{header.stored} bytes, it holds {'at most ' if held == possible else ''}{held}",
-            where=str(path),
-            hint="copy or export the file again",
-        )
-    if held > header.stored + _SLACK and zipped:
-        raise SourceError(
-            f"the file unpacks to more than the {header.stored} bytes of its header",
-            where=str(path),
-            hint="export the file again; the header does not describe this image",
-        )
-
-
-def _starts_with_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
-
-
-def _beginning(path: Path, zipped: bool) -> bytes:
-    if zipped:
-        return b"".join(_unpacked(path, _HEADER))[:_HEADER]
-    with path.open("rb") as file:
-        return file.read(_HEADER)
-
-
-def _length(path: Path, zipped: bool, wanted: int, finite: _FiniteCheck) -> int:
-    length = 0
-    if zipped or finite.needed:
-        for part in _unpacked(path, wanted + _SLACK + 1) if zipped else _parts(path):
-            finite.look_at(part, length)
-            length += len(part)
-        return length
-    return path.stat().st_size
-
-
-def _parts(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while part := file.read(_CHUNK):
-            yield part
-
-
-class _FiniteCheck:
-    """Finds NaN and infinity among stored floats, which ITK's reader turns into zeros."""
-
-    def __init__(self, header: _Header, path: Path) -> None:
-        self.needed = header.floats is not None
-        self._header = header
-        self._path = path
-        self._rest = b""
-
-    def look_at(self, part: bytes, position: int) -> None:
-        """Take the next bytes of the file, which begin at ``position``.
-
-        Raises:
-            SourceError: one of the values is not finite.
-        """
-        if not self.needed:
-            return
-        import numpy as np
-
-        begin = max(0, self._header.offset - position)
-        end = max(0, self._header.stored - position)
-        data = self._rest + part[begin:end]
-        whole = len(data) - len(data) % (self._header.bits // 8)
-        self._rest = data[whole:]
-        if not np.isfinite(np.frombuffer(data[:whole], self._header.floats)).all():
-            raise SourceError(
-                "the image holds values that are not finite (NaN or infinity)",
-                where=str(self._path),
-                hint="replace them by what is meant, e.g. the value of air",
-            )
-
-
-def _unpacked(path: Path, limit: int) -> Iterator[bytes]:
-    """Yield the unpacked bytes until ``limit`` of them have passed."""
-    from isal import igzip, isal_zlib
-
-    failures: tuple[Any, ...] = (EOFError, gzip.BadGzipFile, isal_zlib.error)
-    done = 0
-    try:
-        with igzip.open(path, "rb") as file:
-            while done < limit and (part := file.read(min(_CHUNK, limit - done))):
-                done += len(part)
-                yield part
-    except failures as error:
-        raise SourceError(
-            f"the compressed file is cut short or damaged ({error})",
-            where=str(path),
-            hint="copy or export the file again",
-        ) from error
-
-
-def _parse(head: bytes, path: Path) -> _Header:
-    for order in "<", ">":
-        if head[:4] == struct.pack(f"{order}i", 348) and len(head) >= 348:
-            sizes = struct.unpack_from(f"{order}8h", head, 40)
-            kind, bits = struct.unpack_from(f"{order}2h", head, 70)
-            spacing = struct.unpack_from(f"{order}8f", head, 76)
-            (offset,) = struct.unpack_from(f"{order}f", head, 108)
-            single = head[344:348] == b"n+1\0"
-        elif head[:4] == struct.pack(f"{order}i", 540):
-            raise SourceError(
-                "this is a NIfTI-2 file, which SimpleITK can't read",
-                where=str(path),
-                hint="write the image as NIfTI-1",
-            )
-        else:
-            continue
-        count = sizes[0]
-        if not single or not 1 <= count <= 7 or min(sizes[1 : count + 1]) < 1 or bits < 1:
-            break
-        if not math.isfinite(offset) or not 0 <= offset < 2**31:
-            break
-        used = [s for s in range(1, min(count, 3) + 1) if s < 3 or sizes[3] > 1]
-        return _Header(
-            sizes=sizes[1 : count + 1],
-            spacing=tuple(spacing[axis] for axis in used),
-            bits=bits,
-            offset=max(int(offset), 348),
-            floats={_FLOAT32: f"{order}f4", _FLOAT64: f"{order}f8"}.get(kind),
-        )
-    raise SourceError(
-        "this is not a NIfTI file of one piece (header and voxels together)",
-        where=str(path),
-        hint="check the format; write Analyze and .hdr/.img pairs as .nii.gz",
+    unit = _unit(head[123], path)
+    return Header(
+        path=path,
+        sizes=sizes,
+        axes=count,
+        kind=order + _KINDS[code],
+        offset=int(offset),
+        **_scaling(slope, intercept, path),
+        spacing=_spacing(pixdim, sizes, count, unit, path),
+        qfac=-1.0 if pixdim[0] < 0 else 1.0,
+        quaternion=(*quaternion[:3], *(unit * x for x in quaternion[3:])) if qform > 0 else None,
+        rows=tuple(tuple(unit * x for x in rows[r : r + 4]) for r in (0, 4, 8))
+        if sform > 0
+        else None,
+        unit=unit,
+        single=single,
     )
 
 
-def _times(numbers: Iterable[float]) -> str:
-    return " x ".join(f"{n:g}" if isinstance(n, float) else str(n) for n in numbers)
+def _byte_order(head: bytes, path: Path) -> str:
+    if len(head) >= HEADER_BYTES:
+        for order in "<", ">":
+            (length,) = struct.unpack_from(f"{order}i", head)
+            if length == 540:
+                raise SourceError(
+                    "this is a NIfTI-2 file", where=str(path), hint="write the image as NIfTI-1"
+                )
+            if length == HEADER_BYTES:
+                return order
+    raise _no_nifti(path)
+
+
+def _check_kind(code: int, path: Path) -> None:
+    if code not in _KINDS:
+        problem, hint = _REFUSED.get(code, (f"there is no voxel type {code}", _DAMAGED))
+        raise SourceError(problem, where=str(path), hint=hint)
+
+
+def _scaling(slope: float, intercept: float, path: Path) -> dict[str, float]:
+    if slope == 0 or math.isnan(slope):
+        return {"slope": 1.0, "intercept": 0.0}
+    if not math.isfinite(slope) or not math.isfinite(intercept):
+        raise SourceError(
+            f"values are scaled by {slope:g} and {intercept:g} (scl_slope, scl_inter)",
+            where=str(path),
+            hint=_DAMAGED,
+        )
+    return {"slope": slope, "intercept": intercept}
+
+
+def _unit(xyzt_units: int, path: Path) -> float:
+    unit = _UNITS.get(xyzt_units & 7)
+    if unit is None:
+        raise SourceError(
+            f"there is no unit of length {xyzt_units & 7} (xyzt_units)",
+            where=str(path),
+            hint="write 2, for mm",
+        )
+    return unit
+
+
+def _spacing(
+    pixdim: tuple[float, ...], sizes: tuple[int, ...], count: int, unit: float, path: Path
+) -> tuple[float, ...]:
+    used = pixdim[1:4] if sizes[2] > 1 else pixdim[1:3]
+    if not all(math.isfinite(s) and s > 0 for s in used):
+        raise SourceError(
+            f"the voxel size in the header is {times(used)} mm",
+            where=str(path),
+            hint="write the true voxel size into pixdim; it is never guessed",
+        )
+    if sizes[2] > 1 or (count > 2 and math.isfinite(pixdim[3]) and pixdim[3] > 0):
+        return tuple(unit * s for s in pixdim[1:4])
+    return (*(unit * s for s in used), 1.0)
+
+
+def _no_nifti(path: Path) -> SourceError:
+    return SourceError(
+        "this is not a NIfTI file, or a damaged one",
+        where=str(path),
+        hint="check the format; Analyze files have to be written as .nii.gz",
+    )

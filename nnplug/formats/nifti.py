@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
-from nnplug.formats.itk import read_case
+from dataclasses import replace
+
+from nnplug.errors import SourceError
+from nnplug.formats import decathlon
+from nnplug.formats.itk import outline, read_case, with_data_files
+from nnplug.formats.options import NiftiOptions
 from nnplug.layout import find_cases
 from nnplug.types import Case, CaseSource, Source
 
-SUFFIXES = (".nii", ".nii.gz")
+SUFFIXES = (".nii", ".nii.gz", ".hdr")
 
 
 class NiftiConverter:
-    """Reads ``.nii`` and ``.nii.gz`` files, images and labels; there are no options."""
+    """Reads ``.nii``, ``.nii.gz`` and ``.hdr``/``.img`` files, images and labels."""
 
-    def __init__(self, options: object = None) -> None:
-        self.options = options
+    def __init__(self, options: NiftiOptions | None = None) -> None:
+        self.options = options or NiftiOptions()
 
     def discover(self, source: Source) -> list[CaseSource]:
-        """List the cases; see :func:`nnplug.layout.find_cases`."""
-        return find_cases(source, suffixes=SUFFIXES)
+        """List the cases: those of a Decathlon task's ``dataset.json``, or by names.
+
+        Several channels may lie along the fourth axis of one file.
+
+        Raises:
+            SourceError: see :func:`nnplug.layout.find_cases` and
+                :func:`nnplug.formats.decathlon.cases`.
+        """
+        task = decathlon.read(source.root) if not source.layout.images else None
+        if task:
+            return decathlon.cases(task, source)
+        cases = _channels_inside(source) or find_cases(source, suffixes=SUFFIXES)
+        return [with_data_files(case) for case in cases]
 
     def read(self, case: CaseSource) -> Case:
-        """Read one case; see :func:`nnplug.formats.itk.read_image`."""
-        return read_case(case)
+        """Read one case; see :func:`nnplug.formats.itk.read_channels`."""
+        return read_case(case, self.options.form)
+
+
+def _channels_inside(source: Source) -> list[CaseSource]:
+    """The cases, if the first image holds as many volumes as there are channels; else none."""
+    count = len(source.channels)
+    if count == 1:
+        return []
+    first = min(source.channels)
+    try:
+        one = replace(source, channels={first: source.channels[first]})
+        cases = find_cases(one, suffixes=SUFFIXES)
+        image = next((c.images[0] for c in cases if c.images and "problem" not in c.details), None)
+        if image is None or outline(image).volumes != count:
+            return []
+    except SourceError:
+        return []
+    return [replace(case, details={**case.details, "volumes": count}) for case in cases]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nnplug.formats.options import NiftiOptions
 from nnplug.hookspecs import hookimpl
 from nnplug.layout import holds_images
 from nnplug.types import ConverterSpec
@@ -16,7 +17,10 @@ def nnplug_converters() -> list[ConverterSpec]:
         ConverterSpec(
             name="nifti",
             target="nnplug.formats.nifti:NiftiConverter",
-            summary="NIfTI files (.nii, .nii.gz)",
+            options=NiftiOptions,
+            survey="nnplug.formats.nifti_survey:survey",
+            identifiers="nnplug.formats.identifiers:identifiers",
+            summary="NIfTI files (.nii, .nii.gz, .hdr with .img) and Decathlon tasks",
         )
     ]
 
@@ -24,4 +28,4 @@ def nnplug_converters() -> list[ConverterSpec]:
 @hookimpl
 def nnplug_detect(source: Path) -> list[str]:
     """Claim a source whose images are NIfTI files."""
-    return ["nifti"] if holds_images(source, (".nii", ".nii.gz")) else []
+    return ["nifti"] if holds_images(source, (".nii", ".nii.gz", ".hdr")) else []

@@ -1,164 +1,132 @@
-"""check: mistakes in a task folder, all of them at once."""
+"""check: mistakes in a task folder, or in a source before it is converted; all of them at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import SimpleITK as sitk
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from nnplug.catalog import Catalog
 from nnplug.config.folders import Folders
 from nnplug.config.load import data_settings
 from nnplug.config.settings import DataSettings
 from nnplug.console import progress, say
-from nnplug.data import geometry, labels
-from nnplug.data.taskfolder import TaskFolder
-from nnplug.errors import DataError, NnplugError
-from nnplug.formats.itk import read_image
-from nnplug.stages.workers import pool
-from nnplug.types import Split
+from nnplug.data import cohort, dataset_json
+from nnplug.data.duplicates import repeated_images, repeated_subjects, subjects_of
+from nnplug.data.problems import Problem, Report
+from nnplug.data.seen import Seen, look
+from nnplug.data.taskfiles import listed, look_at_files
+from nnplug.data.taskfolder import CASE_MAP, TaskFolder
+from nnplug.errors import DataError, NnplugError, SourceError
+from nnplug.stages import case as one_case
+from nnplug.stages import phi
+from nnplug.stages.jobs import find_jobs
+from nnplug.stages.locking import locked
+from nnplug.stages.workers import each
 
-
-@dataclass(frozen=True)
-class CaseFiles:
-    """The files of one case in a task folder."""
-
-    case: str
-    images: tuple[Path, ...]
-    label: Path | None
+T = TypeVar("T")
 
 
 def main(config: Mapping[str, Any], catalog: Catalog) -> None:
     """The verb."""
-    run(data_settings(config, catalog))
+    settings = data_settings(config, catalog)
+    report = run(settings, catalog)
+    if settings.check.json:
+        sys.stdout.write(json.dumps(report.plain(), indent=2) + "\n")
+    else:
+        for line in report.lines():
+            say(line)
+    if report.count("error") or (settings.check.strict and report.count("warning")):
+        kind = DataError if _task(settings).is_complete else SourceError
+        raise kind(report.summary(), where=report.place, hint="see docs/check.md for each kind")
+    say(f"{report.place}: {report.summary()}")
 
 
-def run(settings: DataSettings) -> None:
-    """Look at every case of the task.
+def run(settings: DataSettings, catalog: Catalog) -> Report:
+    """Look at every case of the task folder, or of the source where there is none yet.
 
     Raises:
-        DataError: lists every mistake that was found.
+        ConfigError, DataError, SourceError, PluginError: there is nothing that can be looked at.
     """
-    task = TaskFolder(Folders.below(settings.paths.root).task(settings.dataset.task))
+    task = _task(settings)
+    if task.is_complete or settings.dataset.source is None:
+        report = _of_task(task, settings)
+    else:
+        report = _of_source(task, settings, catalog)
+    if settings.check.phi:
+        found = [*report.problems, *phi.search(settings, catalog)]
+        report = replace(report, problems=found)
+    return report
+
+
+def _task(settings: DataSettings) -> TaskFolder:
+    return TaskFolder(Folders.below(settings.paths.root).task(settings.dataset.task))
+
+
+def _of_task(task: TaskFolder, settings: DataSettings) -> Report:
     description = task.description()
-    if found := list(_shape_mistakes(description)):
-        raise _error(found, task)
-    found = list(_description_mistakes(description, task))
-    values = {int(value) for value in description.get("labels", {})}
-    cases = [*_cases(task, description, "train"), *_cases(task, description, "test")]
+    if unreadable := dataset_json.unreadable(description):
+        return Report(str(task.path), 0, unreadable)
+    found = dataset_json.mistakes(description, task.path)
+    repair = settings.check.repair == "header"
+    files = listed(task, description, repair=repair)
+    with locked(task.path, "is being changed") if repair else nullcontext():
+        seen = _all_seen(look_at_files, files, settings.workers)
+    names = description.get("labels", {})
+    found += _together(seen, {name: int(value) for value, name in names.items()})
+    found += repeated_subjects(subjects_of(task.path / CASE_MAP))
+    return Report(str(task.path), len(seen), found)
+
+
+def _of_source(task: TaskFolder, settings: DataSettings, catalog: Catalog) -> Report:
+    seen = _all_seen(look_at_source, find_jobs(settings, catalog, task), settings.workers)
+    found = _together(seen, settings.dataset.labels)
+    return Report(str(settings.dataset.source), len(seen), found)
+
+
+def _all_seen(function: Callable[[T], Seen], cases: Sequence[T], workers: int) -> list[Seen]:
+    seen = []
     with (
-        pool(settings.workers) as executor,
         progress("checking", len(cases)) as advance,
+        closing(each(function, cases, min(workers, len(cases)) or 1)) as outcomes,
     ):
-        for mistakes in executor.map(_case_mistakes, cases, [values] * len(cases)):
-            found += mistakes
+        for _, outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+            seen.append(outcome)
             advance()
-    if found:
-        raise _error(found, task)
-    say(f"{task.path.name}: {len(cases)} cases, no mistake found")
+    return sorted(seen, key=lambda one: (one.split == "test", one.name))
 
 
-def _error(found: list[str], task: TaskFolder) -> DataError:
-    return DataError(
-        f"{len(found)} mistakes:\n  " + "\n  ".join(found),
-        where=str(task.path),
-        hint="repair the source and run `nnplug convert` again",
-    )
+def _together(seen: Sequence[Seen], labels: Mapping[str, int]) -> list[Problem]:
+    """The findings of each case, and what shows when cases are compared."""
+    measured = {case.name: case.measures for case in seen if case.measures is not None}
+    return [
+        *(problem for case in seen for problem in case.problems),
+        *_labels_that_never_occur(seen, labels),
+        *repeated_images(seen),
+        *cohort.outliers(measured),
+    ]
 
 
-def _shape_mistakes(description: Mapping[str, Any]) -> Iterator[str]:
-    """What keeps the cases from being looked at."""
-    for key, example in (("modality", '{"0": "CT"}'), ("labels", '{"0": "background"}')):
-        value = description.get(key, {})
-        if not isinstance(value, dict) or not all(name.isdecimal() for name in value):
-            yield f"dataset.json: {key} must be numbers and names like {example}, not {value!r}"
-    for key in ("training", "test"):
-        entries = description.get(key, [])
-        if not isinstance(entries, list):
-            yield f"dataset.json: {key} must be a list, not {entries!r}"
-            continue
-        for entry in entries:
-            pair = isinstance(entry, dict) and isinstance(entry.get("image"), str)
-            if not pair and (key == "training" or not isinstance(entry, str)):
-                example = '{"image": ..., "label": ...}' if key == "training" else "a path"
-                yield f"dataset.json: {key} must list {example}, not {entry!r}"
+def _labels_that_never_occur(seen: Iterable[Seen], labels: Mapping[str, int]) -> Iterator[Problem]:
+    values = {value for case in seen for value in case.values}
+    for name, value in labels.items():
+        if values and value not in values:
+            text = f"label {value} ({name}) occurs in no case"
+            yield Problem("label values", text, level="warning")
 
 
-def _description_mistakes(description: Mapping[str, Any], task: TaskFolder) -> Iterator[str]:
-    for key in ("modality", "labels", "training", "test", "numTraining", "numTest"):
-        if key not in description:
-            yield f"dataset.json: {key} is missing"
-    for key, listed in (("numTraining", "training"), ("numTest", "test")):
-        number, entries = description.get(key), description.get(listed, [])
-        if number is not None and number != len(entries):
-            yield f"dataset.json: {key} is {number}, but {len(entries)} are listed"
-    values = sorted(int(value) for value in description.get("labels", {}))
-    if values != list(range(len(values))):
-        yield f"dataset.json: labels are {values}, not consecutive from 0"
-    known = {
-        path
-        for split in ("train", "test")
-        for files in _cases(task, description, "train" if split == "train" else "test")
-        for path in (*files.images, *([files.label] if files.label else []))
-    }
-    for folder in ("imagesTr", "labelsTr", "imagesTs"):
-        for path in sorted((task.path / folder).glob("*.nii.gz")):
-            if path not in known:
-                yield f"{folder}/{path.name} is not listed in dataset.json"
-
-
-def _cases(task: TaskFolder, description: Mapping[str, Any], split: Split) -> list[CaseFiles]:
-    channels = range(len(description.get("modality", {})))
-    listed = description.get("training" if split == "train" else "test", [])
-    names = [Path(entry["image"] if isinstance(entry, dict) else entry).name for entry in listed]
-    cases = []
-    for name in (name.removesuffix(".nii.gz") for name in names):
-        label = task.label(name, split)
-        images = tuple(task.image(name, channel, split) for channel in channels)
-        cases.append(
-            CaseFiles(name, images, label if split == "train" or label.is_file() else None)
-        )
-    return cases
-
-
-def _case_mistakes(files: CaseFiles, values: set[int]) -> list[str]:
-    found = []
-    images: list[sitk.Image] = []
-    for path in (*files.images, *([files.label] if files.label else [])):
-        try:
-            images.append(read_image(path))
-        except NnplugError as error:
-            found.append(f"{files.case}: {path.name}: {error.problem}")
-    if found:
-        return found
-    for path, image in zip(files.images, images, strict=False):
-        voxels = sitk.GetArrayViewFromImage(image)
-        if np.issubdtype(voxels.dtype, np.floating) and not np.isfinite(voxels).all():
-            found.append(f"{files.case}: {path.name} holds values that are not finite")
-        elif voxels.min() == voxels.max():
-            found.append(f"{files.case}: {path.name} has the same value everywhere")
-    for image in images[1:]:
-        apart = geometry.differences(images[0], image)
-        if apart:
-            found.append(f"{files.case}: files are not on one grid: {'; '.join(apart)}")
-    if files.label is not None:
-        found += _label_mistakes(files.case, images[-1], values)
-    return found
-
-
-def _label_mistakes(case: str, label: sitk.Image, values: set[int]) -> list[str]:
+def look_at_source(job: one_case.Job) -> Seen:
+    """Read and look at one case of a source, as conversion would; runs in a worker process."""
+    name, split = job.numbered.source.name, job.numbered.split
     try:
-        counts = labels.count(labels.integers(label))
+        prepared = one_case.prepare(job)
     except NnplugError as error:
-        return [f"{case}: {error.problem}"]
-    found = []
-    unknown = {value: number for value, number in counts.items() if value not in values}
-    if unknown:
-        found.append(f"{case}: label values (voxels) that dataset.json lacks: {unknown}")
-    if set(counts) <= {0}:
-        found.append(f"{case}: the label is empty")
-    return found
+        where = (error.where or "").removeprefix(f"case {name}").removeprefix(", ")
+        return Seen(name, split, (Problem("source", error.problem, name, where, error.hint or ""),))
+    declared = frozenset(job.labels.values())
+    return look(name, split, prepared.images, prepared.label, declared)

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nnplug.catalog import Catalog, Entry, load
+from nnplug.catalog import Catalog
 from nnplug.config.folders import Folders
-from nnplug.config.load import (
-    AUTO,
-    NONE,
-    choice_options,
-    data_settings,
-    existing_folder,
-)
-from nnplug.config.settings import Choice, DataSettings
+from nnplug.config.load import data_settings
+from nnplug.config.settings import DataSettings
 from nnplug.console import progress, say, warn
-from nnplug.data.numbering import Numbered, number
+from nnplug.data import measures, qc, remapping
 from nnplug.data.taskfolder import Row, TaskFolder, other_tasks
-from nnplug.errors import ConfigError, DataError, NnplugError, PluginError, SourceError
-from nnplug.stages import case as one_case
-from nnplug.stages.case import Job, Tool
+from nnplug.errors import ConfigError, DataError, NnplugError, SourceError
+from nnplug.stages import memory, store
+from nnplug.stages.case import Job
+from nnplug.stages.jobs import find_jobs, source_folder, steps
 from nnplug.stages.locking import locked
-from nnplug.stages.workers import pool
-from nnplug.types import CaseSource, Layout, Source
+from nnplug.stages.workers import WorkerKilled, each
 
 
 @dataclass(frozen=True)
@@ -60,68 +53,34 @@ def run(settings: DataSettings, catalog: Catalog) -> Result:
         SourceError: a case can't be converted correctly.
         StorageError: nothing can be written.
     """
-    dataset = settings.dataset
-    if dataset.source is None:
-        raise ConfigError(
-            "where are the images?", where="dataset.source", hint="give dataset.source=DIR"
-        )
-    root = existing_folder(dataset.source, "dataset.source")
+    source_folder(settings.dataset)
     folders = Folders.below(settings.paths.root)
-    task = TaskFolder(folders.task(dataset.task))
+    task = TaskFolder(folders.task(settings.dataset.task))
     _refuse_taken(task, folders)
-    source = Source(
-        root=root,
-        channels=dict(sorted(dataset.channels.items())),
-        labels=dict(dataset.labels),
-        unlabelled=dataset.unlabelled,
-        layout=Layout(tuple(dataset.images), dataset.label),
+    found = find_jobs(settings, catalog, task)
+    say(
+        f"{settings.dataset.task}: {len(found)} cases with converter "
+        f"{found[0].converter.name!r} from {settings.dataset.source}"
     )
-    converter = _converter(settings.converter, root, catalog)
-    remapper = _remapper(settings.remap, catalog)
-    found: list[CaseSource] = list(converter.make().discover(source))
-    if not found:
-        raise SourceError("there is no case", where=str(root))
-    cases = number(
-        found,
-        dataset.name,
-        subject=dataset.subject,
-        test=dataset.test,
-        test_fraction=dataset.test_fraction,
-        unlabelled=dataset.unlabelled,
-    )
-    say(f"{dataset.task}: {len(cases)} cases with converter {converter.name!r} from {root}")
-    with locked(task.path, "is being converted"):
-        return _convert(settings, task, cases, converter, remapper)
+    with ExitStack() as held:
+        with locked(folders.raw_data, "is being changed", name=f".{task.path.name[:7]}.lock"):
+            _refuse_taken(task, folders)
+            held.enter_context(locked(task.path, "is being converted"))
+        return _convert(settings, task, found)
 
 
-def _convert(
-    settings: DataSettings,
-    task: TaskFolder,
-    cases: Sequence[Numbered],
-    converter: Tool,
-    remapper: Tool | None,
-) -> Result:
-    dataset = settings.dataset
+def _convert(settings: DataSettings, task: TaskFolder, found: Sequence[Job]) -> Result:
     previous = task.rows()
     was_complete = task.is_complete
-    jobs = [
-        Job(
-            numbered=numbered,
-            task=task,
-            converter=converter,
-            remapper=remapper,
-            channels=dataset.channels,
-            labels=dataset.labels,
-            unlabelled=dataset.unlabelled,
-            previous=previous.get(numbered.source.name),
-        )
-        for numbered in cases
-    ]
+    todo = [replace(job, previous=previous.get(job.numbered.source.name)) for job in found]
     task.begin()
     rows: list[Row] = []
     refused: list[NnplugError] = []
-    with progress("converting", len(jobs)) as advance:
-        for outcome in _in_parallel(jobs, settings.workers):
+    with (
+        progress("converting", len(todo)) as advance,
+        closing(_outcomes(todo, settings)) as outcomes,
+    ):
+        for outcome in outcomes:
             if isinstance(outcome, Row):
                 rows.append(outcome)
                 if not _same(previous.get(outcome.original), outcome):
@@ -133,11 +92,14 @@ def _convert(
                 warn(str(outcome))
             advance()
     if not rows:
-        raise SourceError("no case could be converted", where=str(dataset.source))
-    task.finish(rows, _description(settings))
+        raise SourceError("no case could be converted", where=str(settings.dataset.source))
+    task.finish(rows, _description(settings), _source_labels(todo[0], rows))
+    if settings.convert.qc:
+        measured = {row.case: measures.restored(row.measures) for row in rows if row.measures}
+        qc.write_table(task.path, dict(sorted(measured.items())))
     unchanged = sum(_same(previous.get(row.original), row) for row in rows)
     if refused:
-        warn(f"{len(refused)} of {len(cases)} cases were left out")
+        warn(f"{len(refused)} of {len(todo)} cases were left out")
     say(f"{len(rows) - unchanged} converted, {unchanged} unchanged: {task.path}")
     if was_complete and unchanged < len(rows):
         say("planning and preprocessing of this task will be done anew")
@@ -148,33 +110,43 @@ def _same(old: Row | None, new: Row) -> bool:
     return old is not None and old.key == new.key and old.outputs == new.outputs
 
 
-def _in_parallel(jobs: Sequence[Job], workers: int) -> Iterator[Row | NnplugError]:
-    """Outcomes as they come; at most two cases a worker are under way."""
-    waiting = iter(jobs)
-    running: dict[Future[Row], Job] = {}
-    with pool(min(workers, len(jobs))) as executor:
-        try:
-            while True:
-                for job in waiting:
-                    running[executor.submit(one_case.convert, job)] = job
-                    if len(running) >= 2 * workers:
-                        break
-                if not running:
-                    return
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in sorted(done, key=lambda future: future.exception() is not None):
-                    try:
-                        outcome: Row | NnplugError = future.result()
-                    except NnplugError as error:
-                        outcome = error
-                    del running[future]
-                    yield outcome
-        except BrokenProcessPool as error:
-            names = ", ".join(job.numbered.source.name for job in running.values())
-            raise DataError(
-                f"a worker was killed while these cases were under way: {names}",
-                hint="too little memory? try workers=1; finished cases are kept",
-            ) from error
+def _outcomes(
+    todo: Sequence[Job], settings: DataSettings
+) -> Generator[Row | Exception, None, None]:
+    """Untouched cases at once, then the others as they come from the workers."""
+    left = []
+    for job in todo:
+        row = store.unchanged(job)
+        if row is None:
+            left.append(job)
+        else:
+            yield row
+    if not left:
+        return
+    workers = min(settings.workers, len(left))
+    if settings.memory_bound:
+        workers = min(workers, memory.workers(job.numbered.source for job in left))
+    with closing(each(store.convert, left, workers)) as outcomes:
+        for job, outcome in outcomes:
+            if isinstance(outcome, WorkerKilled):
+                yield SourceError(
+                    "its worker process was killed, twice",
+                    where=f"case {job.numbered.source.name}",
+                    hint="is there too little memory for this case? finished cases are kept",
+                )
+            else:
+                yield outcome
+
+
+def _source_labels(job: Job, rows: Sequence[Row]) -> dict[str, Any] | None:
+    """The way back from the dataset's label values, for the task folder."""
+    found = {value for row in rows for value in row.values}
+    if not job.remap or not found:
+        return None
+    chain = steps(job.remap)
+    for name, values in remapping.never_met(chain, job.labels, found).items():
+        warn(f"remap={name} names values that no case has: {', '.join(map(str, values))}")
+    return asdict(remapping.inverse(chain, job.labels, found))
 
 
 def _refuse_taken(task: TaskFolder, folders: Folders) -> None:
@@ -194,44 +166,6 @@ def _refuse_taken(task: TaskFolder, folders: Folders) -> None:
             where=str(task.path),
             hint="use it without dataset.source, or choose another dataset.name and task_id",
         )
-
-
-def _converter(choice: Choice, root: Path, catalog: Catalog) -> Tool:
-    if choice.name == AUTO:
-        claims = sorted(
-            {str(name) for _, name in catalog.host.collect("nnplug_detect", source=root)}
-        )
-        if len(claims) != 1:
-            raise SourceError(
-                f"several converters can read this: {', '.join(claims)}"
-                if claims
-                else "no installed converter recognises these files",
-                where=str(root),
-                hint=f"choose with converter=NAME, one of: {', '.join(catalog.converters.names())}"
-                + "".join(
-                    f"; {plugin} is broken ({plugin.problem})" for plugin in catalog.host.broken()
-                ),
-            )
-        choice = Choice(claims[0], choice.options)
-    return _tool(
-        catalog.converters.get(choice.name),
-        choice_options(choice, catalog.converters, "converter"),
-    )
-
-
-def _remapper(choice: Choice, catalog: Catalog) -> Tool | None:
-    if choice.name == NONE:
-        return None
-    options = choice_options(choice, catalog.remappers, "remap")
-    return _tool(catalog.remappers.get(choice.name), options)
-
-
-def _tool(entry: Entry[Any], options: object | None) -> Tool:
-    """A tool whose target is known to import, so that no worker is the first to find out."""
-    cls = load(entry.spec, entry.owner)
-    if not callable(cls):
-        raise PluginError(f"{entry.spec.target} is not a class", where=f"plugin {entry.owner}")
-    return Tool(entry.spec.name, entry.owner.version, entry.spec.target, options)
 
 
 def _description(settings: DataSettings) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,8 @@ from nnplug.data.files import write_text
 from nnplug.data.metrics import Score, score
 from nnplug.errors import DataError, SourceError
 from nnplug.formats.itk import read_image
-from nnplug.stages.workers import pool
+from nnplug.stages import label_values
+from nnplug.stages.workers import each
 
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".nrrd")
 FIGURES = ("dice", "hd95_mm", "volume_difference_ml")
@@ -60,17 +63,27 @@ def run(settings: Evaluate) -> Scores:
     """
     reference = _files(existing_folder(settings.reference, "reference"))
     prediction = _files(existing_folder(settings.prediction, "prediction"))
+    label_values.compare_records(settings.reference, settings.prediction)
     notes = _compare_names(reference, prediction, settings)
     pairs = [(name, path, prediction[name]) for name, path in reference.items()]
     named = {name: value for name, value in settings.labels.items() if value != 0}
+    score_one = partial(_score_case, values=set(named.values()))
     with (
-        pool(settings.workers) as executor,
         progress("scoring", len(pairs)) as advance,
+        closing(each(score_one, pairs, min(settings.workers, len(pairs)))) as outcomes,
     ):
         found: dict[str, dict[int, Score]] = {}
-        for name, values in executor.map(_score_case, pairs, [set(named.values())] * len(pairs)):
-            found[name] = values
+        wanted: set[int] = set()
+        got: set[int] = set()
+        for _, outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+            found[outcome.name] = outcome.scores
+            wanted |= outcome.reference
+            got |= outcome.prediction
             advance()
+    found = {name: found[name] for name in reference}
+    label_values.compare(wanted, got, set(named.values()), settings.prediction)
     if not named:
         every = sorted({value for values in found.values() for value in values})
         named = {str(value): value for value in every}
@@ -115,7 +128,17 @@ def _compare_names(
     return [note]
 
 
-def _score_case(pair: tuple[str, Path, Path], values: set[int]) -> tuple[str, dict[int, Score]]:
+@dataclass(frozen=True)
+class _CaseScores:
+    """The scores of a case by label value, and the foreground values of both images."""
+
+    name: str
+    scores: dict[int, Score]
+    reference: set[int]
+    prediction: set[int]
+
+
+def _score_case(pair: tuple[str, Path, Path], values: set[int]) -> _CaseScores:
     name, wanted_path, got_path = pair
     try:
         wanted_image, got_image = read_image(wanted_path), read_image(got_path)
@@ -130,12 +153,13 @@ def _score_case(pair: tuple[str, Path, Path], values: set[int]) -> tuple[str, di
             where=f"case {name}",
             hint="resample the prediction onto the reference's grid",
         )
-    present = {int(value) for value in np.union1d(np.unique(wanted), np.unique(got)) if value}
+    before, after = ({int(v) for v in np.unique(each) if v} for each in (wanted, got))
     x, y, z = wanted_image.GetSpacing()
-    return name, {
+    scores = {
         value: score(wanted == value, got == value, (z, y, x))
-        for value in sorted(values or present)
+        for value in sorted(values or before | after)
     }
+    return _CaseScores(name, scores, before, after)
 
 
 def _summarise(

@@ -1,4 +1,4 @@
-"""One writer a folder; whoever comes second waits and says so."""
+"""One writer at a time; whoever comes second waits and says so."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ LOCK = ".nnplug.lock"
 
 
 @contextlib.contextmanager
-def locked(folder: Path, reason: str) -> Iterator[None]:
-    """Hold the folder's lock; ``reason`` completes "TASK ... by another process".
+def locked(folder: Path, reason: str, name: str = LOCK) -> Iterator[None]:
+    """Hold the lock ``name`` in a folder; ``reason`` completes "FOLDER ... by another process".
 
     Raises:
         StorageError: nothing can be written there.
     """
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK)
+        lock = FileLock(folder / name)
         try:
             lock.acquire(timeout=1)
         except Timeout:

@@ -15,7 +15,7 @@ from nnplug.config.settings import Predict
 from nnplug.console import progress, say, warn
 from nnplug.data.files import storage_errors
 from nnplug.errors import ConfigError, DataError, PluginError, TrainingError
-from nnplug.stages import experiment
+from nnplug.stages import experiment, label_values
 
 if TYPE_CHECKING:
     from nnplug.engine.models import Model
@@ -52,6 +52,8 @@ def run(settings: Predict, catalog: Catalog) -> list[CaseResult]:
         for case in cases
         if settings.overwrite or not (settings.output / f"{case.name}{SUFFIX}").is_file()
     ]
+    restore = label_values.restoring(settings, model)
+    label_values.note(settings.output, restore, fresh=len(todo) == len(cases))
     if len(todo) < len(cases):
         say(f"{len(cases) - len(todo)} of {len(cases)} cases are there already")
     with storage_errors(settings.output), progress("predicting", len(todo)) as advance:
@@ -68,6 +70,7 @@ def run(settings: Predict, catalog: Catalog) -> list[CaseResult]:
             mirroring=settings.mirroring,
             step_size=settings.step_size,
             softmax=settings.softmax,
+            restore=restore,
             workers=settings.workers,
             on_case=done,
             log=settings.output / "nnplug.log",

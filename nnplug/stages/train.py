@@ -73,7 +73,7 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
         data_parallel=entry.spec.data_parallel,
         resume=settings.resume,
         seed=settings.seed,
-        record=origin,
+        record={**origin, "source_labels": task.source_labels()},
     )
     say(
         f"training {settings.network} fold {settings.fold} with {cls.__name__} on {_where(entered)}"

@@ -58,13 +58,23 @@ def test_train_validate_predict_and_evaluate(
         shutil.copy(task / "labelsTr" / name, references / name)
     nnplug(
         *(tmp_path, "predict", "dataset=hippocampus", f"trainer={trainer}", "folds=[0]"),
-        *("input=new", "output=masks", "device=cpu"),
+        *("input=new", "output=masks", "device=cpu", "label_values=dataset"),
     )
     assert sorted(path.name for path in (tmp_path / "masks").glob("*.nii.gz")) == chosen
     for name in chosen:
         again = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "masks" / name)))
         validation = sitk.GetArrayFromImage(sitk.ReadImage(str(fold / "validation_raw" / name)))
         np.testing.assert_array_equal(again, validation)
+
+    if more:
+        nnplug(
+            *(tmp_path, "predict", "dataset=hippocampus", f"trainer={trainer}", "folds=[0]"),
+            *("input=new", "output=as_in_source", "device=cpu"),
+        )
+        for name in chosen:
+            both = (tmp_path / folder / name for folder in ("masks", "as_in_source"))
+            ours, theirs = (sitk.GetArrayFromImage(sitk.ReadImage(str(path))) for path in both)
+            np.testing.assert_array_equal(np.array([0, 127, 255])[ours], theirs)
 
     nnplug(
         *(tmp_path, "evaluate", "reference=reference", "prediction=masks"),

@@ -13,12 +13,23 @@ from pydicom.uid import generate_uid
 from nnplug.errors import SourceError
 from nnplug.types import Source
 from nnplug_dicom.converter import DicomConverter
+from nnplug_dicom.headers.frames import expand
+from nnplug_dicom.headers.header import read_header
 from nnplug_dicom.options import DicomOptions
+from nnplug_dicom.volumes.volume import Volume, read_series
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 WriteSeries = Callable[..., list[Path]]
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test has its own cache of headers."""
+    folder: Path = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("NNPLUG_CACHE", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -115,3 +126,14 @@ def refused() -> Callable[..., str]:
         return str(caught.value)
 
     return refuse
+
+
+@pytest.fixture
+def volume_of() -> Callable[..., Volume]:
+    """Read files as one volume: all their planes, whatever series they say they are."""
+
+    def read(paths: Sequence[Path], **options: Any) -> Volume:
+        headers = [h for path in paths if (found := read_header(path)) for h in expand(found)]
+        return read_series(headers, DicomOptions(**options))
+
+    return read

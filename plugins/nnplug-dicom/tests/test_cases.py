@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnplug.errors import SourceError
+from nnplug.errors import ConfigError, SourceError
 from nnplug.types import Layout, Source
 from nnplug_dicom.converter import DicomConverter
 from nnplug_dicom.options import ChannelRule, DicomOptions
@@ -38,7 +38,7 @@ def test_images_and_labels_folders(tmp_path, write_series):
     )
     assert pickle.loads(pickle.dumps(two)) == two
     assert DicomConverter().read(two).label.GetSize() == (6, 4, 4)
-    assert "no label volume" in ten.details["problem"]
+    assert "there is no label" in ten.details["problem"]
     assert "no folder of images" in three.details["problem"]
 
 
@@ -100,7 +100,7 @@ def test_two_series_are_listed_and_a_rule_chooses(tmp_path, write_series):
         ChannelRule(folder="THICK", modality="ct"),
     ):
         (found,) = discover(tmp_path, options=DicomOptions({"CT": rule}), unlabelled=True)
-        assert found.details["series"][0][0].startswith("thick/")
+        assert found.images[0].parent == case / "thick"
     (found,) = discover(
         tmp_path, options=DicomOptions({"0": ChannelRule(number=9)}), unlabelled=True
     )
@@ -113,7 +113,7 @@ def test_names_of_channels_tell_series_apart(tmp_path, write_series):
     write_series(case / "b", Modality="MR", SeriesDescription="T2 tse")
     write_series(case / "c", Modality="PT")
     (found,) = discover(tmp_path, {0: "PET", 1: "MR_T2", 2: "T1"}, unlabelled=True)
-    assert [names[0][0] for names in found.details["series"]] == ["c", "b", "a"]
+    assert [path.parent.name for path in found.images] == ["c", "b", "a"]
 
 
 def test_a_channel_does_not_take_another_sequence(tmp_path, write_series):
@@ -126,7 +126,7 @@ def test_a_channel_does_not_take_another_sequence(tmp_path, write_series):
 
 def test_a_rule_for_no_channel(tmp_path, write_series):
     write_series(tmp_path / "case")
-    with pytest.raises(SourceError, match="has a rule for PET"):
+    with pytest.raises(ConfigError, match="a rule for PET"):
         discover(tmp_path, options=DicomOptions({"PET": ChannelRule(number=1)}))
 
 
@@ -147,7 +147,7 @@ def test_sources_that_cannot_be_used(tmp_path, write_series):
     with pytest.raises(SourceError, match="no DICOM image"):
         discover(tmp_path / "empty")
     write_series(tmp_path / "unlabelled" / "case")
-    with pytest.raises(SourceError, match="no label volumes"):
+    with pytest.raises(SourceError, match="no labels that belong"):
         discover(tmp_path / "unlabelled")
 
 
@@ -168,3 +168,23 @@ def test_options_are_checked():
         DicomOptions(min_slices=1)
     with pytest.raises(ValueError, match="at least one of"):
         ChannelRule()
+
+
+def test_a_file_that_changes_between_finding_and_reading(tmp_path, write_series):
+    paths = write_series(tmp_path / "case")
+    (found,) = discover(tmp_path, unlabelled=True)
+    paths[2].write_text("something else, and no DICOM any more")
+    with pytest.raises(SourceError, match=rf"case case, channel 0: {paths[2].name}: is no DICOM"):
+        DicomConverter().read(found)
+    paths[2].unlink()
+    with pytest.raises(SourceError, match=rf"{paths[2].name}: can't be read"):
+        DicomConverter().read(found)
+
+
+def test_a_damaged_uid_is_read_without_a_warning(tmp_path, write_series):
+    for path in write_series(tmp_path / "case"):
+        path.write_bytes(
+            path.read_bytes().replace(b"1.2.840.10008.5.1.4.1.1.2", b";.2.840.10008.5.1.4.1.1.2")
+        )
+    (found,) = discover(tmp_path, unlabelled=True)
+    assert DicomConverter().read(found).images[0].GetSize() == (6, 4, 4)

@@ -11,9 +11,7 @@ import SimpleITK as sitk
 from nnplug.errors import SourceError
 from nnplug.types import Source
 from nnplug_dicom.converter import DicomConverter
-from nnplug_dicom.header import read_header
 from nnplug_dicom.options import DicomOptions
-from nnplug_dicom.pixels import read_stored
 
 CHANNELS = {0: "CT", 1: "MR_T1", 2: "PET"}
 
@@ -93,22 +91,6 @@ def test_oblique_series(data):
     assert image.GetSpacing() == pytest.approx((2.5, 3.5, 4.5), abs=1e-5)
 
 
-def test_every_transfer_syntax_gives_the_same_pixels(data):
-    root = data / "dicom_transfer_syntaxes"
-    reference = sitk.GetArrayFromImage(sitk.ReadImage(root / "Ref" / "1.nii"))
-    syntaxes = set()
-    for number in range(1, 10):
-        header = read_header(root / "In" / f"{number}.dcm")
-        assert header is not None
-        syntaxes.add(header.syntax)
-        mosaic = np.empty((header.rows, header.columns), np.uint16)
-        read_stored(header, mosaic)
-        tiles = mosaic.reshape(6, 64, 6, 64).swapaxes(1, 2).reshape(36, 64, 64)
-        # The reference's y axis runs the other way; unused tiles of the mosaic are left out.
-        np.testing.assert_array_equal(tiles[: len(reference), ::-1], reference)
-    assert len(syntaxes) == 7
-
-
 @pytest.mark.parametrize(
     ("folder", "reasons"),
     [
@@ -139,13 +121,5 @@ def test_two_slices_are_refused_where_three_are_asked_for(data):
         only(root, DicomOptions(min_slices=3))
 
 
-@pytest.mark.parametrize(
-    ("folder", "reason"),
-    [
-        ("dicom_generic/rgb/001", "colour images are not read: RGB"),
-        ("dicom_generic/siemens_multiframe/anatomical/001", "multi-frame DICOM (8 frames"),
-        ("dicom_seg/dcmqi/23x38x3/multiframe", "multi-frame DICOM (3 frames"),
-    ],
-)
-def test_what_is_not_read_yet_says_so(data, refused, folder, reason):
-    assert reason in refused(data / folder)
+def test_colour_is_refused(data, refused):
+    assert "colour images are not read: RGB" in refused(data / "dicom_generic" / "rgb" / "001")

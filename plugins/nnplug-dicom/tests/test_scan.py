@@ -9,9 +9,9 @@ import SimpleITK as sitk
 
 from nnplug.types import Source
 from nnplug_dicom.converter import DicomConverter
-from nnplug_dicom.fields import read_fields
-from nnplug_dicom.probe import files_below, is_dicom
-from nnplug_dicom.scan import scan_fields
+from nnplug_dicom.headers.fields import read_fields
+from nnplug_dicom.headers.probe import files_below, is_dicom
+from nnplug_dicom.headers.scan import scan_fields
 
 
 def test_both_ways_agree_on_every_real_file(data):

@@ -62,13 +62,38 @@ def test_positions_with_rounding_noise_are_even(tmp_path, write_series):
 
 
 @pytest.mark.parametrize(
+    ("step", "decimals"), [(0.625, 1), (1.25, 1), (0.625, 2), (2.34375, 1), (0.3125, 2)]
+)
+@pytest.mark.parametrize("start", [0, -431.23])
+def test_positions_written_with_few_decimals_are_even(
+    tmp_path, write_series, step, decimals, start
+):
+    positions = np.round(start + step * np.arange(40), decimals)
+    write_series(tmp_path, positions, pixels=np.zeros((40, 4, 6), np.int16))
+    image = read(tmp_path)
+    assert image.GetSize() == (6, 4, 40)
+    assert image.GetSpacing()[2] == pytest.approx(step, abs=10**-decimals / 39)
+
+
+def test_rounding_does_not_hide_a_missing_slice(tmp_path, write_series, refused):
+    positions = np.delete(np.round(0.625 * np.arange(41), 1), 17)
+    write_series(tmp_path, positions, pixels=np.zeros((40, 4, 6), np.int16))
+    assert "1 slice is missing" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
     ("positions", "reason"),
     [
         ((0, 5, 10, 15.2, 20.2), "the distances between slices are uneven, 5.000 to 5.200 mm"),
-        ((0, 5, 10, 20, 25), "1 slice is missing, the first between slices 3 and 4"),
+        (
+            (0, 5, 10, 20, 25),
+            "1 slice is missing: a gap of 10.000 mm where others are 5.000 mm, the first between",
+        ),
         ((0, 5, 20, 25, 30, 40), "3 slices are missing"),
         ((0, 5, 5, 10), "1 positions are repeated, the first at 5.00 mm"),
         (np.cumsum(5 + 0.02 * np.repeat([-1, 1], 12)), "off equal distances"),
+        ((0, 0.6, 1.3, 1.9, 2.8, 3.1), "uneven, 0.300 to 0.900 mm"),
+        ((0, 1, 2, 4, 5, 6), "1 slice is missing"),
         ((0,), "there is only 1 slice"),
     ],
 )

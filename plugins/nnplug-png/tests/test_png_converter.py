@@ -218,7 +218,8 @@ def test_numbers_that_are_refused(given: list[str], problem: str) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        {"spacing": [1, 1]},
+        {"spacing": [1]},
+        {"spacing": [1, -1]},
         {"spacing": [1, 0, 1]},
         {"spacing": [1, 1, float("inf")]},
         {"spacing": "111"},

@@ -1,29 +1,35 @@
-"""The converter ``dicom``: finds the series of each case, and reads them."""
+"""The converter ``dicom``: finds the series and labels of each case, and reads them."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import SimpleITK as sitk
 
-from nnplug.errors import SourceError
+from nnplug.errors import ConfigError, SourceError
+from nnplug.formats.itk import read_image
 from nnplug.types import Case, CaseSource, Source
-from nnplug_dicom.cases import NO_LABEL, CaseFolder, find_folders
-from nnplug_dicom.geometry import Grid, build_grid
-from nnplug_dicom.header import Header, read_header
-from nnplug_dicom.index import Series, read_folder
+from nnplug_dicom.cases.folders import CaseFiles, cases_by_folder
+from nnplug_dicom.cases.index import Index, images, read_tree
+from nnplug_dicom.cases.labelling import NO_LABEL
+from nnplug_dicom.cases.members import read_planes
+from nnplug_dicom.cases.patients import cases_by_id
+from nnplug_dicom.cases.plan import plan_case
+from nnplug_dicom.cases.select import unknown_rules
+from nnplug_dicom.headers.header import Header
+from nnplug_dicom.labels.draw import ImageReference, draw_label
 from nnplug_dicom.options import DicomOptions
-from nnplug_dicom.pixels import stored_type
-from nnplug_dicom.select import select, unknown_rules
-from nnplug_dicom.volume import read_volume
+from nnplug_dicom.volumes.volume import Volume, read_series
+
+_MOVED = "taken from the slices to the nearest planes of the resampled grid"
 
 
 class DicomConverter:
-    """Reads DICOM image series, one a channel, and label volumes on the same grid.
+    """Reads DICOM image series, one a channel, with label volumes, SEGs or RTSTRUCTs.
 
-    ``CaseSource.details`` holds ``"series"``: for each channel the names of its files, relative
-    to the channel's folder in ``images``; or ``"problem"``: why the case can't be read.
+    What ``CaseSource.details`` holds says :func:`nnplug_dicom.cases.plan.plan_case`.
     """
 
     def __init__(self, options: DicomOptions | None = None) -> None:
@@ -36,105 +42,100 @@ class DicomConverter:
         ``details["problem"]``. The subject is the PatientID, or the case's name without one.
 
         Raises:
-            SourceError: there is no DICOM, or no label for any case, or a rule in
-                ``converter.channels`` names no channel.
+            SourceError: there is no DICOM, or no label for any case.
+            ConfigError: a rule in ``converter.channels`` names no channel.
         """
         unknown = unknown_rules(self.options.channels, source.channels)
         if unknown:
-            raise SourceError(
-                f"converter.channels has a rule for {', '.join(unknown)}, but the channels are "
-                f"{', '.join(f'{n}: {name}' for n, name in sorted(source.channels.items()))}"
+            raise ConfigError(
+                f"there is a rule for {', '.join(unknown)}, but the channels are "
+                f"{', '.join(f'{n}: {name}' for n, name in sorted(source.channels.items()))}",
+                where="converter.channels",
+                hint="name the rule after the channel's name or number",
             )
-        found = [self._inspect(folder, source) for folder in find_folders(source)]
-        cases = [case for case, _ in found]
-        if not any(has_images for _, has_images in found):
+        if not source.root.is_dir():
+            raise SourceError("there is no such folder", where=str(source.root))
+        source = replace(source, root=source.root.absolute())
+        files = self._cases(read_tree(source.root), source)
+        if not any(images(entries) for case in files for entries in case.groups):
             raise SourceError(
                 "there is no DICOM image in it",
                 where=str(source.root),
                 hint="look at the folder and the converter's name",
             )
+        cases = [plan_case(case, source, self.options) for case in files]
         if all(c.details.get("problem") == NO_LABEL for c in cases):
             raise SourceError(
-                "there are images but no label volumes that belong to them",
+                "there are images but no labels that belong to them",
                 where=str(source.root),
-                hint="put labels into labels/CASE.nii.gz beside images/CASE/, or one into each "
-                "case's folder; or name them with layout.images and layout.label; or set "
-                "unlabelled=true to convert the images as test cases",
+                hint="put labels into labels/CASE.nii.gz beside images/CASE/, or a volume, SEG "
+                "or RTSTRUCT into each case's folder; or name them with dataset.images and "
+                "dataset.label; or set dataset.unlabelled=true to convert the images as test "
+                "cases",
             )
         return cases
 
     def read(self, case: CaseSource) -> Case:
-        """Read the pixels of one case; each image has the grid of its own series.
+        """Read one case; each image has the grid of its own series, the label that of the first.
 
         Raises:
-            SourceError: a series is no regular volume, a file is damaged or of a kind that is
-                not supported, or the case had a problem when it was found.
+            SourceError: a series is no regular volume, a label does not fit, a file is damaged
+                or of a kind that is not supported, or the case had a problem when it was found.
         """
         if "problem" in case.details:
             raise SourceError(str(case.details["problem"]), where=f"case {case.name}")
-        images, notes = [], {}
-        for channel, (folder, names) in enumerate(
-            zip(case.images, case.details["series"], strict=True)
-        ):
+        volumes, notes, first = list[Volume](), dict[str, str](), list[Header]()
+        for channel, files in enumerate(case.details["series"]):
             try:
-                image, note = self._image([folder / name for name in names])
+                headers = read_planes(files)
+                volumes.append(read_series(headers, self.options))
             except SourceError as error:
-                place = f"case {case.name}, channel {channel}"
-                within = f", {error.where}" if error.where else ""
-                raise SourceError(error.problem, where=place + within, hint=error.hint) from error
-            images.append(image)
-            notes[f"series {channel}"] = note
-        return Case(tuple(images), _label(case.label), notes)
-
-    def _image(self, paths: list[Path]) -> tuple[sitk.Image, str]:
-        headers = []
-        for path in paths:
-            header = read_header(path)
-            if header is None:
-                raise SourceError("is no DICOM image any more", where=path.name)
-            stored_type(header)
-            headers.append(header)
-        grid = build_grid(headers, self.options.min_slices)
-        return read_volume(headers, grid), _note(headers[0], grid)
-
-    def _inspect(self, folder: CaseFolder, source: Source) -> tuple[CaseSource, bool]:
-        subject, details, has_images = None, dict[str, Any](), True
-        folders = folder.folders * (len(source.channels) if len(folder.folders) == 1 else 1)
+                raise _within(error, f"case {case.name}, channel {channel}") from error
+            first = first or headers
+            notes[f"series {channel}"] = _note(headers[0], volumes[-1].image)
+            notes |= {f"{key} {channel}": note for key, note in volumes[-1].notes.items()}
         try:
-            series = [read_folder(f) for f in folder.folders]
-            has_images = any(series)
-            if folder.problem:
-                raise SourceError(folder.problem)
-            chosen = self._choose(series, source)
-            subject = chosen[0].first.patient or folder.name
-            details["series"] = tuple(
-                tuple(h.path.relative_to(base).as_posix() for h in one.headers)
-                for base, one in zip(folders, chosen, strict=True)
-            )
+            label, label_notes = self._label(case, volumes[0], first)
         except SourceError as error:
-            lead = f"{error.where}: {error.problem}" if error.where else error.problem
-            details["problem"] = f"{lead}; {error.hint}" if error.hint else lead
-        found = CaseSource(folder.name, folders, folder.label, subject, folder.split, details)
-        return found, has_images
+            raise _within(error, f"case {case.name}, label") from error
+        return Case(tuple(v.image for v in volumes), label, {**notes, **label_notes})
 
-    def _choose(self, series: list[list[Series]], source: Source) -> list[Series]:
-        rules = self.options.channels
-        if len(series) == 1:
-            return select(series[0], source.channels, rules)
-        return [
-            select(found, {number: source.channels[number]}, rules)[0]
-            for found, number in zip(series, sorted(source.channels), strict=True)
-        ]
+    def _cases(self, index: Index, source: Source) -> list[CaseFiles]:
+        if self.options.cases in ("patient", "study"):
+            return cases_by_id(index, study=self.options.cases == "study")
+        return cases_by_folder(index, source, one_exam=self.options.cases == "auto")
+
+    def _label(
+        self, case: CaseSource, volume: Volume, headers: Sequence[Header]
+    ) -> tuple[sitk.Image | None, Mapping[str, str]]:
+        if case.label is None:
+            return None, {}
+        if not case.details["structures"]:
+            drawn = read_image(case.label)
+            label = volume.label_onto(drawn)
+            return label, {} if label is drawn else {"label geometry": _MOVED}
+        reference = ImageReference(
+            headers[0].series,
+            headers[0].frame_of_reference,
+            frozenset(h.instance for h in headers if h.instance),
+        )
+        values, notes = draw_label(
+            case.details["structures"],
+            volume.lattice,
+            reference,
+            case.details["labels"],
+            self.options.labels,
+        )
+        if volume.resampler is not None:
+            notes["label geometry"] = _MOVED
+        return volume.place(values), notes
 
 
-def _note(header: Header, grid: Grid) -> str:
-    spacing = " x ".join(f"{v:.4g}" for v in grid.spacing)
-    return f"{header.modality or 'no modality'}, {len(grid.order)} slices, {spacing} mm"
+def _within(error: SourceError, place: str) -> SourceError:
+    within = f", {error.where}" if error.where else ""
+    return SourceError(error.problem, where=place + within, hint=error.hint)
 
 
-def _label(path: Path | None) -> sitk.Image | None:
-    if path is None:
-        return None
-    from nnplug.formats.itk import read_image
-
-    return read_image(path)
+def _note(header: Header, image: Any) -> str:
+    spacing = " x ".join(f"{v:.4g}" for v in image.GetSpacing())
+    return f"{header.modality or 'no modality'}, {image.GetDepth()} slices, {spacing} mm"

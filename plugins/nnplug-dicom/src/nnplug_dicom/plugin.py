@@ -7,8 +7,8 @@ from pathlib import Path
 
 from nnplug.hookspecs import hookimpl
 from nnplug.types import ConverterSpec
+from nnplug_dicom.headers.probe import holds_dicom
 from nnplug_dicom.options import DicomOptions
-from nnplug_dicom.probe import holds_dicom
 
 
 @hookimpl
@@ -19,7 +19,9 @@ def nnplug_converters() -> Iterable[ConverterSpec]:
             name="dicom",
             target="nnplug_dicom.converter:DicomConverter",
             options=DicomOptions,
-            summary="DICOM series, one folder a case; labels as NIfTI, MetaImage or NRRD volumes",
+            summary="DICOM series; labels as SEG, RTSTRUCT, or NIfTI, MetaImage or NRRD volumes",
+            survey="nnplug_dicom.survey:survey",
+            identifiers="nnplug_dicom.identifiers:identifiers",
         )
     ]
 

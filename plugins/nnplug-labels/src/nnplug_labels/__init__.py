@@ -1,1 +1,1 @@
-"""Label values by table, for nnplug."""
+"""Label values of nnplug: tables, names, connected parts."""

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nnplug.errors import SourceError
-from nnplug.formats.itk import data_file, read_case
+from nnplug.formats.itk import read_case, with_data_files
 from nnplug.layout import find_cases
 from nnplug.types import Case, CaseSource, Source
+from nnplug_mha.options import MhaOptions
 
 SUFFIXES = (".mha", ".mhd", ".nrrd", ".nhdr")
-LABEL_SUFFIXES = (".seg.nrrd",)
+LABEL_SUFFIXES = (".seg.nrrd", ".seg.nhdr")
 
 
 class MhaConverter:
-    """Reads ``.mha``, ``.mhd``, ``.nrrd`` and ``.nhdr`` files; there are no options."""
+    """Reads ``.mha``, ``.mhd``, ``.nrrd`` and ``.nhdr`` files, and named segments as labels."""
 
-    def __init__(self, options: object = None) -> None:
-        self.options = options
+    def __init__(self, options: MhaOptions | None = None) -> None:
+        self.options = options or MhaOptions()
 
     def discover(self, source: Source) -> list[CaseSource]:
         """List the cases; see :func:`nnplug.layout.find_cases`.
@@ -25,25 +26,32 @@ class MhaConverter:
         The data files that headers name (``.raw``, ``.zraw``) stand in ``details["files"]``.
         """
         cases = find_cases(source, suffixes=SUFFIXES, label_suffixes=LABEL_SUFFIXES)
-        return [_with_files(case) for case in cases]
+        return [
+            replace(found, details={**found.details, "labels": dict(source.labels)})
+            for found in map(with_data_files, cases)
+        ]
 
     def read(self, case: CaseSource) -> Case:
-        """Read one case; see :func:`nnplug.formats.itk.read_image`.
+        """Read one case; a label with segment names gets its values by them.
 
         Raises:
-            SourceError: a file is damaged, or its header names a data file that is missing,
-                short, or not in the header's folder or below it.
+            SourceError: a file is damaged, its header names a data file that is missing, short,
+                or not in the header's folder or below it, or segments don't fit the labels.
         """
-        return read_case(case)
+        from nnplug_mha.segments import read_label, segments
 
-
-def _with_files(case: CaseSource) -> CaseSource:
-    files = []
-    for path in (*case.images, *([case.label] if case.label else [])):
-        try:
-            data = data_file(path)
-        except (SourceError, OSError):
-            continue  # said with the same words when the case is read
-        if data != path:
-            files.append(data)
-    return replace(case, details={**case.details, "files": tuple(files)}) if files else case
+        label = case.label
+        if label is None or not label.is_file():
+            return read_case(case)
+        found = segments(label)
+        if not found:
+            if self.options.labels.rois:
+                raise SourceError(
+                    "the file has no segment names",
+                    where=str(label),
+                    hint="leave out converter.labels.rois; change values with remap",
+                )
+            return read_case(case)
+        read = read_case(replace(case, label=None))
+        image, notes = read_label(label, found, case.details["labels"], self.options.labels)
+        return replace(read, label=image, provenance={**read.provenance, **notes})

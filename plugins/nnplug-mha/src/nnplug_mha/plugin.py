@@ -7,6 +7,7 @@ from pathlib import Path
 from nnplug.hookspecs import hookimpl
 from nnplug.layout import holds_images
 from nnplug.types import ConverterSpec
+from nnplug_mha.options import MhaOptions
 
 
 @hookimpl
@@ -16,7 +17,10 @@ def nnplug_converters() -> list[ConverterSpec]:
         ConverterSpec(
             name="mha",
             target="nnplug_mha.converter:MhaConverter",
-            summary="MetaImage and NRRD files (.mha, .mhd, .nrrd, .nhdr)",
+            options=MhaOptions,
+            survey="nnplug_mha.survey:survey",
+            identifiers="nnplug_mha.identifiers:identifiers",
+            summary="MetaImage and NRRD files (.mha, .mhd, .nrrd, .nhdr), segments of .seg.nrrd",
         )
     ]
 

@@ -1,4 +1,4 @@
-"""The converter for PNG, TIFF and JPEG files."""
+"""The converter for PNG, TIFF, JPEG and BMP files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from nnplug.errors import SourceError
 from nnplug.layout import find_cases
 from nnplug.types import Case, CaseSource, Source
 from nnplug_png.folders import SUFFIXES, is_stacks
-from nnplug_png.options import PngOptions
+from nnplug_png.objects import read_objects
+from nnplug_png.options import PLANE_MM, PngOptions
 from nnplug_png.stack import Stack, read_stack
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class PngConverter:
             raise SourceError(
                 "these files don't hold the size of a voxel",
                 where=str(source.root),
-                hint="give it as converter.spacing=[x,y,z] in mm",
+                hint="give it as converter.spacing=[x,y,z] in mm, or [x,y] for flat images",
             )
         if self.options.rgb == "split":
             if len(source.channels) != 3:
@@ -52,7 +53,14 @@ class PngConverter:
                 )
             first = min(source.channels)
             source = replace(source, channels={first: source.channels[first]})
-        return find_cases(source, suffixes=SUFFIXES, folders=is_stacks(source))
+        cases = find_cases(
+            source,
+            suffixes=SUFFIXES,
+            folders=is_stacks(source),
+            label_folders=self.options.labels.masks != "whole",
+        )
+        labels = {"labels": dict(source.labels)}
+        return [replace(case, details={**case.details, **labels}) for case in cases]
 
     def read(self, case: CaseSource) -> Case:
         """Read one case.
@@ -67,7 +75,11 @@ class PngConverter:
         images = tuple(self._image(part) for s in stacks for part in self._parts(s, case))
         if case.label is None:
             return Case(images=images)
-        label = read_stack(case.label, rgb=self.options.rgb, label=True)
+        options = self.options.labels
+        if options.masks != "whole":
+            voxels, notes = read_objects(case.label, stacks[0], case.details["labels"], options)
+            return Case(images=images, label=self._image(voxels), provenance=notes)
+        label = read_stack(case.label, rgb=self.options.rgb, label=True, colours=options.colours)
         _check_same_slices(stacks[0], label, case)
         return Case(images=images, label=self._image(label.voxels))
 
@@ -87,7 +99,13 @@ class PngConverter:
 
         image: sitk.Image = sitk.GetImageFromArray(voxels)
         assert self.options.spacing is not None
-        image.SetSpacing(self.options.spacing)
+        if len(self.options.spacing) == 2 and len(voxels) > 1:
+            raise SourceError(
+                f"there are {len(voxels)} slices and no distance between them",
+                where="converter.spacing",
+                hint="give three values, [x,y,z] in mm",
+            )
+        image.SetSpacing((*self.options.spacing, PLANE_MM)[:3])
         image.SetOrigin(self.options.origin)
         return image
 

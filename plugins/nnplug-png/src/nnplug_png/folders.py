@@ -8,7 +8,7 @@ from nnplug.errors import SourceError
 from nnplug.types import Source
 from nnplug_png.numbering import skeleton
 
-SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 
 
 def slices_in(folder: Path) -> list[Path]:
@@ -30,10 +30,10 @@ def is_stacks(source: Source) -> bool:
         return not source.layout.images[0].lower().endswith(SUFFIXES)
     if not source.root.is_dir():
         return False
-    inside = _folders(source.root)
+    inside = subfolders(source.root)
     tops = [f for f in inside if f.name.lower() in ("images", "imagestr", "imagests")]
     if tops:
-        stacks = [f for top in tops for f in _folders(top) if slices_in(f)]
+        stacks = [f for top in tops for f in subfolders(top) if slices_in(f)]
         files = [f for top in tops for f in slices_in(top)]
         if stacks and files:
             raise _both(source, stacks[0], files[0])
@@ -49,14 +49,15 @@ def is_stacks(source: Source) -> bool:
             hint="put the slices of each case into a folder of its own; for cases of one file "
             "each put them into images/ or write dataset.images=['{case}.png']",
         )
-    if any(slices_in(inner) for folder in inside for inner in _folders(folder)):
+    if any(slices_in(inner) for folder in inside for inner in subfolders(folder)):
         return True
     return bool(stacks) and all(
         len({skeleton(p.stem) for p in slices_in(folder)}) == 1 for folder in stacks
     )
 
 
-def _folders(folder: Path) -> list[Path]:
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders directly in a folder, hidden ones left out, by name."""
     return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 

@@ -18,6 +18,12 @@ def skeleton(stem: str) -> tuple[str, ...]:
     return tuple(re.split(r"[0-9]+", stem))
 
 
+def number_of(name: str) -> int:
+    """Return the last integer in a name, or 0."""
+    integers = re.findall(r"[0-9]+", name)
+    return int(integers[-1]) if integers else 0
+
+
 def numbered(files: Sequence[Path], where: str) -> dict[int, Path]:
     """Return the slices by number, in increasing order, without a gap.
 
@@ -33,8 +39,7 @@ def numbered(files: Sequence[Path], where: str) -> dict[int, Path]:
             one's, numbers are missing, or the first is neither 0 nor 1.
     """
     if len(files) == 1:
-        integers = re.findall(r"[0-9]+", files[0].stem)
-        return {int(integers[-1]) if integers else 0: files[0]}
+        return {number_of(files[0].stem): files[0]}
     shapes: dict[tuple[str, ...], list[Path]] = defaultdict(list)
     for path in files:
         shapes[skeleton(path.stem)].append(path)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,21 +14,47 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from nnplug.errors import SourceError
+from nnplug_png.colours import to_values
+from nnplug_png.tiff import as_stored, check_pages
 
 Pixels = NDArray[Any]
 Rgb = Literal["error", "split", "luminance"]
+_FORMATS = ("PNG", "TIFF", "JPEG", "BMP")
 _BITS_PER_SAMPLE = 258
 _ORIENTATION = 274
 _UNSCALE = {2: 85, 4: 17}
 
 
-def read_pages(path: Path, *, rgb: Rgb, label: bool) -> list[Pixels]:
-    """Read a file's pages, one for PNG and JPEG.
+@dataclass(frozen=True)
+class Look:
+    """What a file's header says: columns and rows, pages, and whether pixels are colours."""
+
+    size: tuple[int, int]
+    pages: int
+    colour: bool
+
+
+def look(path: Path) -> Look:
+    """Read a file's header.
+
+    Raises:
+        SourceError: it is none, or too large.
+    """
+    with _explained(path), Image.open(path, formats=_FORMATS) as image:
+        colour = image.mode in ("P", "PA", "RGB", "RGBA")
+        return Look(image.size, getattr(image, "n_frames", 1), colour)
+
+
+def read_pages(
+    path: Path, *, rgb: Rgb, label: bool, colours: Mapping[str, int] | None = None
+) -> list[Pixels]:
+    """Read a file's pages, one for all but TIFF.
 
     Args:
-        path: a PNG, TIFF or JPEG file.
+        path: a PNG, TIFF, JPEG or BMP file.
         rgb: what to do with colour.
         label: values are classes: palette indices count, and nothing may have changed them.
+        colours: a label's classes are these colours; see :class:`nnplug_png.options.PngLabels`.
 
     Returns:
         Arrays of (y, x), or (y, x, 3) for colour that is to be split. Values are those in the
@@ -37,7 +64,7 @@ def read_pages(path: Path, *, rgb: Rgb, label: bool) -> list[Pixels]:
         SourceError: the file is damaged, too large, or holds what can't be kept (colour without
             permission, 16-bit colour, transparency, a label as JPEG).
     """
-    with _explained(path), Image.open(path, formats=("PNG", "TIFF", "JPEG")) as image:
+    with _explained(path), Image.open(path, formats=_FORMATS) as image:
         lossy = image.format == "JPEG" or "jpeg" in str(image.info.get("compression"))
         if label and lossy:
             raise SourceError(
@@ -52,7 +79,9 @@ def read_pages(path: Path, *, rgb: Rgb, label: bool) -> list[Pixels]:
                 where=str(path),
                 hint="write one file a slice, or a TIFF of several pages",
             )
-        return [_pixels(page, path, rgb, label) for page in ImageSequence.Iterator(image)]
+        if frames > 1:
+            check_pages(image, frames, path)
+        return [_pixels(page, path, rgb, label, colours) for page in ImageSequence.Iterator(image)]
 
 
 @contextmanager
@@ -70,7 +99,7 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
     except UnidentifiedImageError as error:
         raise SourceError(
-            "this is no PNG, TIFF or JPEG file",
+            "this is no PNG, TIFF, JPEG or BMP file",
             where=str(path),
             hint="it is empty, damaged or of another format; export it again",
         ) from error
@@ -82,7 +111,9 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _pixels(page: Image.Image, path: Path, rgb: Rgb, label: bool) -> Pixels:
+def _pixels(
+    page: Image.Image, path: Path, rgb: Rgb, label: bool, colours: Mapping[str, int] | None
+) -> Pixels:
     if page.format == "TIFF" and page.tag_v2.get(_ORIENTATION, 1) != 1:  # type: ignore[attr-defined]
         raise SourceError(
             "the file has a rotation tag",
@@ -92,16 +123,18 @@ def _pixels(page: Image.Image, path: Path, rgb: Rgb, label: bool) -> Pixels:
     bits = _bits(page, path)
     page.load()
     mode = page.mode
+    if colours and mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA") and bits <= 8:
+        return to_values(page, colours, path)
     if mode == "P" and label:
         return np.array(page, dtype=np.uint8)
     if mode == "1":
         return np.array(page).astype(np.uint8)
+    if mode in ("L", "I", "F") and page.format == "TIFF" and bits >= 8:
+        return as_stored(page, path)
     if mode == "L":
         return np.array(page, dtype=np.uint8) // np.uint8(_UNSCALE.get(bits, 1))
     if mode.startswith("I;16") or (mode == "I" and page.format == "PNG"):
         return np.array(page).astype(np.uint16)
-    if mode in ("I", "F"):
-        return np.array(page).astype(np.int32 if mode == "I" else np.float32)
     if mode in ("LA", "RGBA", "PA"):
         page = _opaque(page, path)
         if page.mode == "L":
@@ -120,7 +153,9 @@ def _colour(page: Image.Image, path: Path, rgb: Rgb, label: bool, bits: int) -> 
         raise SourceError(
             f"this is a colour {'label' if label else 'image'}",
             where=str(path),
-            hint="export grey values, or choose converter.rgb=luminance or converter.rgb=split",
+            hint="say which colour is which value with converter.labels.colours"
+            if label
+            else "export grey values, or choose converter.rgb=luminance or converter.rgb=split",
         )
     if bits > 8:
         raise SourceError(
@@ -134,7 +169,7 @@ def _colour(page: Image.Image, path: Path, rgb: Rgb, label: bool, bits: int) -> 
             raise SourceError(
                 "the label's classes are colours",
                 where=str(path),
-                hint="export the label with a palette or as grey values, one value a class",
+                hint="say which colour is which value with converter.labels.colours",
             )
         return colours[..., 0]
     return colours if rgb == "split" else np.array(page.convert("RGB").convert("L"))

@@ -18,7 +18,9 @@ def nnplug_converters() -> list[ConverterSpec]:
             name="png",
             target="nnplug_png.converter:PngConverter",
             options=PngOptions,
-            summary="PNG, TIFF and JPEG: stacks of slices, TIFF volumes, single 2D images",
+            survey="nnplug_png.survey:survey",
+            identifiers="nnplug_png.identifiers:identifiers",
+            summary="PNG, TIFF, JPEG and BMP: stacks of slices, TIFF volumes, single 2D images",
         )
     ]
 
@@ -26,5 +28,5 @@ def nnplug_converters() -> list[ConverterSpec]:
 @hookimpl
 def nnplug_detect(source: Path) -> list[str]:
     """Claim a source whose images are PNG, TIFF or JPEG files."""
-    suffixes = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+    suffixes = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
     return ["png"] if holds_images(source, suffixes) else []

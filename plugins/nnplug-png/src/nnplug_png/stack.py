@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,12 @@ class Stack:
     numbers: tuple[int, ...]
 
 
-def read_stack(path: Path, *, rgb: Rgb, label: bool = False) -> Stack:
+def read_stack(
+    path: Path, *, rgb: Rgb, label: bool = False, colours: Mapping[str, int] | None = None
+) -> Stack:
     """Read a folder of slices in the order of their numbers, or one file page by page.
+
+    Arguments are those of :func:`nnplug_png.pixels.read_pages`.
 
     Raises:
         SourceError: see :meth:`nnplug_png.converter.PngConverter.read`.
@@ -36,7 +41,7 @@ def read_stack(path: Path, *, rgb: Rgb, label: bool = False) -> Stack:
         files = numbered(slices_in(path), str(path))
         pages = []
         for file in files.values():
-            inside = read_pages(file, rgb=rgb, label=label)
+            inside = read_pages(file, rgb=rgb, label=label, colours=colours)
             if len(inside) != 1:
                 raise SourceError(
                     f"the slice has {len(inside)} pages",
@@ -47,7 +52,7 @@ def read_stack(path: Path, *, rgb: Rgb, label: bool = False) -> Stack:
             _check_like(pages[0], inside[0], file, next(iter(files.values())).name)
         numbers = tuple(files)
     else:
-        pages = read_pages(path, rgb=rgb, label=label)
+        pages = read_pages(path, rgb=rgb, label=label, colours=colours)
         for number, page in enumerate(pages):
             _check_like(pages[0], page, path, f"page 0 (this is page {number})")
         numbers = tuple(range(len(pages)))

@@ -1,0 +1,31 @@
+"""How many cases fit into memory at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from nnplug.types import CaseSource
+
+EXPANSION = 4
+VOLUMES = 3
+
+
+def workers(cases: Iterable[CaseSource]) -> int:
+    """How many workers the free memory suffices for; at least 1.
+
+    A worker may hold :data:`VOLUMES` copies of its case. How large the largest case is
+    unpacked is only known once it is read; its files are taken times :data:`EXPANSION`, which
+    is more than lossless compression of 16-bit scans gains.
+    """
+    largest = max((sum(map(_bytes, set(case.images))) for case in cases), default=0)
+    need = VOLUMES * EXPANSION * max(largest, 1)
+    return max(1, int(psutil.virtual_memory().available) // need)
+
+
+def _bytes(path: Path) -> int:
+    if path.is_dir():
+        return sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
+    return path.stat().st_size if path.is_file() else 0

@@ -1,0 +1,1 @@
+"""From files to series, and from series to the channels and the label of a case."""

@@ -1,0 +1,1 @@
+"""What the headers of files say: read quickly, kept, and split into planes."""

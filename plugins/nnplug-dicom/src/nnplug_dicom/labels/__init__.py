@@ -1,0 +1,1 @@
+"""Labels from DICOM segmentations and structure sets."""

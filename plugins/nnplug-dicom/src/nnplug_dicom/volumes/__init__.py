@@ -1,0 +1,1 @@
+"""From the planes of a series to one image."""

@@ -1,0 +1,88 @@
+"""Converting an archive of DICOM series: the same series by nnplug, dcm2niix and dicom2nifti."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+
+COPIES = 10
+_run = count()
+
+
+def archive(series: list[Path], folder: Path, copies: int = COPIES) -> list[Path]:
+    """A folder a series, each ``copies`` times; hard links where the file system allows."""
+    made = []
+    for copy in range(copies):
+        for source in series:
+            target = folder / "_".join((*source.parts[-3:-1], str(copy)))
+            target.mkdir(parents=True)
+            for path in source.iterdir():
+                try:
+                    os.link(path, target / path.name)
+                except OSError:
+                    shutil.copyfile(path, target / path.name)
+            made.append(target)
+    return made
+
+
+def nnplug(source: Path, folder: Path) -> None:
+    """``nnplug convert`` of the whole archive, start-up included; no pictures for quality control.
+
+    The other tools draw none.
+    """
+    subprocess.run(
+        [
+            *(Path(sys.executable).with_name("nnplug"), "convert", "converter=dicom"),
+            *("dataset.name=Bench", "dataset.task_id=399", "dataset.channels={0: image}"),
+            *("dataset.unlabelled=true", "convert.qc=false", f"dataset.source={source}"),
+            f"paths.root={folder / f'nnplug_{next(_run)}'}",
+        ],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "NNPLUG_CACHE": "off"},
+    )
+
+
+def dcm2niix(series: list[Path], folder: Path, processes: int = 1) -> None:
+    """``dcm2niix -z y`` series by series, in one process or several side by side.
+
+    The wheel's program itself is run, without the Python script around it.
+    """
+    import dcm2niix as wheel
+
+    out = folder / f"dcm2niix_{next(_run)}"
+    out.mkdir()
+
+    def convert(path: Path) -> None:
+        subprocess.run(
+            [wheel.bin, "-z", "y", "-b", "n", "-o", out, "-f", path.name, path],
+            check=True,
+            capture_output=True,
+        )
+
+    with ThreadPoolExecutor(processes) as threads:
+        list(threads.map(convert, series))
+
+
+def dicom2nifti(series: list[Path], folder: Path) -> None:
+    """``dicom2nifti`` series by series in one process."""
+    from dicom2nifti import dicom_series_to_nifti
+
+    out = folder / f"dicom2nifti_{next(_run)}"
+    out.mkdir()
+    for path in series:
+        dicom_series_to_nifti(path, out / f"{path.name}.nii.gz", reorient_nifti=False)
+
+
+def growth(series: list[Path], folder: Path) -> Iterator[tuple[int, Path]]:
+    """Archives of 10, 100 and 1,000 cases that are links to a few."""
+    for cases in (10, 100, 1000):
+        source = folder / f"growth_{cases}"
+        archive(series[:10], source, copies=cases // len(series[:10]))
+        yield cases, source
