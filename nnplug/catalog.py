@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from nnplug import stock
 from nnplug.errors import PluginError
 from nnplug.plugins import Host, Plugin, describe
-from nnplug.types import ConverterSpec, RemapperSpec, Spec, TrainerSpec
+from nnplug.types import ConverterSpec, RemapperSpec, Spec, TrainerSpec, WriterSpec
 
-S = TypeVar("S", ConverterSpec, RemapperSpec, TrainerSpec)
+S = TypeVar("S", ConverterSpec, RemapperSpec, TrainerSpec, WriterSpec)
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,22 @@ class Entry(Generic[S]):
 
 
 class Shelf(Generic[S]):
-    """The entries of one kind, by name."""
+    """The entries of one kind, by name.
 
-    def __init__(self, kind: str, spec_type: type[S], host: Host) -> None:
+    ``unlisted`` finds entries that can be had by their exact name, but are not on offer.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        spec_type: type[S],
+        host: Host,
+        unlisted: Callable[[str], Entry[S] | None] | None = None,
+    ) -> None:
         self.kind = kind
         self._spec_type: type[S] = spec_type
         self._host = host
+        self._unlisted: Callable[[str], Entry[S] | None] | None = unlisted
         self._claims: dict[str, list[Entry[S]]] = {}
 
     def fill(self, hook: str) -> None:
@@ -66,6 +77,9 @@ class Shelf(Generic[S]):
                 than one plugin does.
         """
         entries = self._claims.get(name)
+        if not entries and self._unlisted is not None:
+            found = self._unlisted(name)
+            entries = [found] if found is not None else None
         if not entries:
             raise PluginError(
                 f"no {self.kind} is called {name!r}",
@@ -91,6 +105,7 @@ class Catalog:
     converters: Shelf[ConverterSpec]
     remappers: Shelf[RemapperSpec]
     trainers: Shelf[TrainerSpec]
+    writers: Shelf[WriterSpec]
     config_paths: list[tuple[Plugin, str]] = field(default_factory=list)
 
     @classmethod
@@ -99,12 +114,20 @@ class Catalog:
         host = host or Host.load()
         converters = Shelf("converter", ConverterSpec, host)
         remappers = Shelf("remap", RemapperSpec, host)
-        trainers = Shelf("trainer", TrainerSpec, host)
+        trainers = Shelf("trainer", TrainerSpec, host, _stock_trainer)
+        writers = Shelf("format", WriterSpec, host)
         converters.fill("nnplug_converters")
         remappers.fill("nnplug_remappers")
         trainers.fill("nnplug_trainers")
+        writers.fill("nnplug_writers")
         paths = _config_paths(host)
-        return cls(host, converters, remappers, trainers, paths)
+        return cls(host, converters, remappers, trainers, writers, paths)
+
+
+def _stock_trainer(name: str) -> Entry[TrainerSpec] | None:
+    spec = stock.trainer(name)
+    owner = Plugin(stock.OWNER, stock.OWNER, stock.installed())
+    return None if spec is None else Entry(spec, owner)
 
 
 def _config_paths(host: Host) -> list[tuple[Plugin, str]]:

@@ -21,6 +21,7 @@ VERBS = {
     "check": "look for mistakes in a task folder, or in a source before it is converted",
     "plan": "nnU-Net's integrity check, planning and preprocessing",
     "train": "convert and plan what is missing, then train and validate",
+    "best": "choose among trained networks and their ensembles by cross-validation",
     "predict": "segment new images with a trained model",
     "evaluate": "score predictions against reference labels",
     "demo": "the whole way on a synthetic cohort, with pictures",
@@ -31,6 +32,8 @@ FLAGS = {
 PLAIN_VERBS = {
     "scan": "what a folder of scans holds, and what each thing can be used as",
     "init": "look at a folder of scans and write nnplug_conf/dataset/NAME.yaml for it",
+    "bundle": "export, import and list models as files to share",
+    "trainers": "every trainer: those of plugins and nnU-Net's own, and what can't be used",
     "plugins": "what is installed, what it offers, what is broken",
     "doctor": "what this machine and installation can do",
 }

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pluggy
 
-from nnplug.types import ConverterSpec, RemapperSpec, TrainerSpec
+from nnplug.types import ConverterSpec, RemapperSpec, TrainerSpec, WriterSpec
 
 PROJECT = "nnplug"
 
@@ -48,13 +48,22 @@ def nnplug_converters() -> Iterable[ConverterSpec]:
 
 @hookspec
 def nnplug_remappers() -> Iterable[RemapperSpec]:
-    """Label remappers of this plugin. A name that another plugin has is an error."""
+    """Label remappers of this plugin. A name that another plugin has is an error.
+
+    Those that work on voxels are offered for the post-processing of predictions as well.
+    """
     raise NotImplementedError
 
 
 @hookspec
 def nnplug_trainers() -> Iterable[TrainerSpec]:
     """Trainers of this plugin. A name that another plugin has is an error."""
+    raise NotImplementedError
+
+
+@hookspec
+def nnplug_writers() -> Iterable[WriterSpec]:
+    """Formats in which this plugin writes masks. A name that another plugin has is an error."""
     raise NotImplementedError
 
 

@@ -155,6 +155,32 @@ class VoxelRemapper(Protocol):
 Remapper = ValueRemapper | VoxelRemapper
 
 
+class Writer(Protocol):
+    """Writes masks in one format. Constructed as ``Target(options)``."""
+
+    def write(
+        self,
+        mask: sitk.Image,
+        labels: Mapping[str, int],
+        case: CaseSource,
+        channel: int,
+        path: Path,
+    ) -> None:
+        """Write one mask.
+
+        Args:
+            mask: label values, an unsigned integer image on the grid of the case's images.
+            labels: name to value in the mask, background not among them.
+            case: where the images came from, as the converter found it.
+            channel: the number of the channel whose grid the mask has.
+            path: the file to write; it ends in the spec's suffix.
+
+        Raises:
+            nnplug.errors.SourceError: this mask can't be written in this format.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Found:
     """One thing that lies in a source: a series, a file, a structure set.
@@ -262,4 +288,23 @@ class TrainerSpec:
     summary: str = ""
 
 
-Spec = ConverterSpec | RemapperSpec | TrainerSpec
+@dataclass(frozen=True)
+class WriterSpec:
+    """A format of masks by name.
+
+    Attributes:
+        name: what the user writes in ``format=NAME``.
+        target: ``"package.module:Class"``, a :class:`Writer`.
+        suffix: what the files' names end in, e.g. ``".nrrd"``.
+        options: a dataclass; the user writes ``format={NAME: {OPTION: VALUE}}``.
+        summary: one line for ``nnplug plugins``.
+    """
+
+    name: str
+    target: str
+    suffix: str
+    options: type | None = None
+    summary: str = ""
+
+
+Spec = ConverterSpec | RemapperSpec | TrainerSpec | WriterSpec

@@ -100,7 +100,8 @@ def test_plugins_tells_what_each_offers(command: Command) -> None:
     _, out, _ = command("plugins", "--json")
     offers = {plugin["name"]: plugin["offers"] for plugin in json.loads(out)}
     assert offers["builtin"] == {"trainer": ["v2", "v2_dp"]}
-    assert offers["formats"] == {"converter": ["nifti"]}
+    formats = ["nii.gz", "nii", "mha", "nrrd"]
+    assert offers["formats"] == {"converter": ["nifti"], "format": formats}
 
 
 def test_nothing_converted_gives_exit_code_5(command: Command) -> None:

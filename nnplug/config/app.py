@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def run(verb: str, task: Task, catalog: Catalog) -> None:
         assert isinstance(values, dict)
         called.append(True)
         try:
-            return _call(task, {str(key): value for key, value in values.items()}, catalog)
+            return call(task, {str(key): value for key, value in values.items()}, catalog)
         except NnplugError as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 sys.stderr.write(f"job {HydraConfig.get().job.num}: {error}\n")
@@ -74,7 +74,24 @@ def run(verb: str, task: Task, catalog: Catalog) -> None:
         raise raised[0]
 
 
-def _call(task: Task, values: Mapping[str, Any], catalog: Catalog) -> Any:
+def compose(verb: str, overrides: Sequence[str], catalog: Catalog) -> dict[str, Any]:
+    """The verb's config as plain data, without a command line.
+
+    Raises:
+        ConfigError: an override or a config file can't be composed.
+    """
+    _offer(catalog)
+    try:
+        with hydra.initialize_config_module("nnplug.conf", version_base="1.3"):
+            values = OmegaConf.to_container(hydra.compose(verb, list(overrides)), resolve=True)
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+        raise _translate(error, catalog) from None
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def call(task: Task, values: Mapping[str, Any], catalog: Catalog) -> Any:
+    """Call ``task``; what the operating system refuses is a StorageError."""
     try:
         return task(values, catalog)
     except OSError as error:

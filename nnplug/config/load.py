@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,16 +57,38 @@ def model_settings(config: Mapping[str, Any], catalog: Catalog) -> ModelSettings
 def predict_settings(config: Mapping[str, Any], catalog: Catalog) -> Predict:
     """Settings of ``predict``; raises as :func:`data_settings`."""
     values = _prepared(config, catalog)
-    values["task"] = _task(values.pop("dataset", None) or {})
-    build(Convert, values.pop("convert", None) or {}, "convert")
-    for unused in ("converter", "remap", "memory_bound"):
-        values.pop(unused)
+    dataset = values.pop("dataset", None) or {}
+    values["task"] = _task(dataset)
+    reading = {key: values.pop(key) for key in ("converter", "memory_bound")}
+    reading["convert"] = values.pop("convert", None) or {}
+    values.pop("remap")
+    build(Convert, reading["convert"], "convert")
+    key, values["format"] = _step(values.get("format") or "nii.gz", "format")
+    choice_options(Choice(**values["format"]), catalog.writers, key)
+    values["postprocess"] = _postprocess(values.get("postprocess") or [], catalog)
     settings = build(Predict, values)
     if settings.model is None and settings.task is None:
         raise ConfigError(
             "which model?", hint="give model=DIR, or dataset=NAME network=... trainer=..."
         )
-    return settings
+    if settings.task is None or not dataset.get("channels"):
+        return settings
+    reading |= {key: values[key] for key in ("paths", "workers") if key in values}
+    reading["dataset"] = {**dataset, "unlabelled": True, "force_task_id": True}
+    return replace(settings, data=build(DataSettings, {**reading, "remap": []}))
+
+
+def _postprocess(listed: Any, catalog: Catalog) -> list[dict[str, Any]]:
+    if not isinstance(listed, Sequence) or isinstance(listed, str):
+        raise ConfigError(
+            "a list of steps is wanted here",
+            where="postprocess",
+            hint="postprocess=[largest_component, {minimum_volume: {mm3: 100}}]",
+        )
+    steps = [_step(step, f"postprocess[{index}]") for index, step in enumerate(listed)]
+    for key, step in steps:
+        choice_options(Choice(**step), catalog.remappers, key)
+    return [step for _, step in steps]
 
 
 def _task(dataset: Mapping[str, Any]) -> str | None:

@@ -163,6 +163,12 @@ class Trainer:
         epochs, batches_per_epoch, val_batches_per_epoch, initial_lr: attributes of the trainer.
         batch_size, patch_size, base_num_features: written into derived plans; the patch is in
             voxels, in the order of the plans' axes (arrays: z, y, x; 2d: y, x).
+        schedule: of the learning rate.
+        mirror_axes: ``z``, ``y``, ``x`` of the image, or nnU-Net's numbers of the preprocessed
+            array's axes; empty for none. Shared by augmentation and prediction.
+        augmentation: strength of rotation, scaling and elastic deformation, 0 (none) to 1.
+        deep_supervision: False trains on the full resolution alone.
+        loss_weights: of ``ce`` and ``dice`` in nnU-Net's compound loss.
         gpus: the devices to use, by number.
         options: the trainer's own options.
     """
@@ -175,6 +181,11 @@ class Trainer:
     batch_size: int | None = None
     patch_size: list[int] | None = None
     base_num_features: int | None = None
+    schedule: Literal["poly", "cosine", "constant"] | None = None
+    mirror_axes: list[int | str] | None = None
+    augmentation: float | None = None
+    deep_supervision: bool | None = None
+    loss_weights: dict[str, float] | None = None
     gpus: list[int] | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -189,10 +200,28 @@ class Trainer:
             raise ValueError(f"initial_lr must be above 0, not {self.initial_lr}")
         if self.patch_size is not None and any(edge < 1 for edge in self.patch_size):
             raise ValueError(f"patch_size must be positive, not {self.patch_size}")
+        self._check_overrides()
         if self.gpus is not None and (
             not self.gpus or min(self.gpus) < 0 or len(set(self.gpus)) < len(self.gpus)
         ):
             raise ValueError(f"gpus must be different device numbers, not {self.gpus}")
+
+    def _check_overrides(self) -> None:
+        axes, weights = self.mirror_axes, self.loss_weights
+        if axes is not None and (
+            len(set(axes)) < len(axes) or not (set(axes) <= set("zyx") or set(axes) <= {0, 1, 2})
+        ):
+            raise ValueError(
+                f"mirror_axes must be letters of z, y, x or numbers of 0, 1, 2, not {axes}"
+            )
+        if self.augmentation is not None and not 0 <= self.augmentation <= 1:
+            raise ValueError(f"augmentation must be from 0 to 1, not {self.augmentation}")
+        if weights is not None and (
+            set(weights) != {"ce", "dice"}
+            or not all(0 <= weight < math.inf for weight in weights.values())
+            or not any(weights.values())
+        ):
+            raise ValueError(f"loss_weights must be like {{ce: 1, dice: 1}}, not {weights}")
 
 
 @dataclass(frozen=True)
@@ -249,7 +278,12 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class ModelSettings(DataSettings):
-    """The same plus what ``plan`` and ``train`` need."""
+    """The same plus what ``plan`` and ``train`` need.
+
+    Attributes:
+        resume: go on from the newest checkpoint.
+        extend: epochs to train beyond those planned, with a schedule of their own.
+    """
 
     trainer: Trainer
     network: Network
@@ -257,6 +291,11 @@ class ModelSettings(DataSettings):
     device: Literal["auto", "cpu", "cuda", "mps"]
     resume: bool
     seed: int | None
+    extend: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.extend is not None and (self.extend < 1 or not self.resume):
+            raise ValueError("extend is a number of epochs from 1, and goes with resume=true")
 
 
 @dataclass(frozen=True)
@@ -264,20 +303,27 @@ class Predict:
     """What ``predict`` needs.
 
     Attributes:
-        input: a folder of images, ``NAME.nii.gz`` or ``NAME_0000.nii.gz``.
-        output: the folder for ``NAME.nii.gz``.
-        model: a model folder; None looks for it by dataset, network and trainer.
+        input: a folder of images named as nnU-Net does (``NAME.nii.gz``, ``NAME_0000.nii.gz``),
+            such a file or a list of them, or a source that ``data`` tells how to read.
+        output: the folder for the masks.
+        model: a model's folder or name (``Folders.find_model``); None looks for it by dataset,
+            network and trainer.
         folds: whose weights are averaged; None takes all that are there.
         checkpoint: the file name without ``.model``.
         mirroring: test-time mirroring; None does what training did.
         step_size: of the sliding window, as a fraction of the patch.
         softmax: write the class probabilities too (``NAME.npz``).
+        uncertainty: write how undecided the model is too (``NAME_entropy.nii.gz``).
+        postprocess: voxel remappers that the masks go through, in order.
+        format: of the masks.
         overwrite: predict cases again that have an output.
         label_values: write the values of the source's labels, where conversion changed them
             and they can be restored, or those of the dataset.
+        task: nnU-Net's name of the task that the model was trained on.
+        data: how the dataset's sources are read, where that is known.
     """
 
-    input: Path
+    input: Path | list[Path]
     output: Path
     model: Path | None = None
     folds: list[Fold] | None = None
@@ -285,10 +331,14 @@ class Predict:
     mirroring: bool | None = None
     step_size: float = 0.5
     softmax: bool = False
+    uncertainty: bool = False
+    postprocess: tuple[Choice, ...] = ()
+    format: Choice = Choice("nii.gz")
     overwrite: bool = False
     label_values: Literal["source", "dataset"] = "source"
     paths: Paths = Paths()
     task: str | None = None
+    data: DataSettings | None = None
     trainer: Trainer | None = None
     network: Network = "3d_fullres"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -299,14 +349,97 @@ class Predict:
             raise ValueError(f"step_size must be in (0, 1], not {self.step_size}")
         if self.folds is not None and not self.folds:
             raise ValueError("folds is an empty list")
+        if self.input == []:
+            raise ValueError("input is an empty list")
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """What ``evaluate`` needs: two folders of equally named label images, and a file."""
+    """What ``evaluate`` needs: folders of equally named label images, and a file.
+
+    Attributes:
+        reference, prediction: the folders.
+        output: the JSON file; tables are written beside it.
+        labels: label name to value; empty takes every value that occurs.
+        workers: processes.
+        compare: predictions of another model for the same cases.
+        subjects: a CSV file with the columns ``case`` and ``subject``; None takes the task
+            folder's records where the reference is in one, else each case is a subject.
+        tolerance_mm: of the surface Dice; one for all labels, or one a label.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
 
     reference: Path
     prediction: Path
     output: Path
     labels: dict[str, int] = field(default_factory=dict)
     workers: int = 1
+    compare: Path | None = None
+    subjects: Path | None = None
+    tolerance_mm: float | dict[str, float] = 2.0
+    resamples: int = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        tolerances = [self.tolerance_mm]
+        if isinstance(self.tolerance_mm, dict):
+            tolerances = list(self.tolerance_mm.values())
+            if set(self.tolerance_mm) != set(self.foreground):
+                raise ValueError(
+                    f"tolerance_mm is for {', '.join(self.tolerance_mm) or 'no label'}, "
+                    f"labels are {', '.join(self.foreground) or 'not named'}: name all of them "
+                    "in both, or give one tolerance as a number"
+                )
+        if not all(isinstance(mm, float) and 0 <= mm < math.inf for mm in tolerances):
+            raise ValueError(f"tolerance_mm must be at least 0, not {self.tolerance_mm}")
+        if self.output.suffix == ".csv":
+            raise ValueError(f"output is a JSON file, not {self.output}; tables go beside it")
+        if self.resamples < 1:
+            raise ValueError(f"resamples must be at least 1, not {self.resamples}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be at least 0, not {self.seed}")
+
+    @property
+    def foreground(self) -> dict[str, int]:
+        """The labels without background."""
+        return {name: value for name, value in self.labels.items() if value != 0}
+
+    def tolerance(self, value: int) -> float:
+        """The tolerance in mm for a label's value."""
+        if isinstance(self.tolerance_mm, dict):
+            return next(self.tolerance_mm[n] for n, v in self.foreground.items() if v == value)
+        return self.tolerance_mm
+
+
+@dataclass(frozen=True)
+class Best:
+    """What ``best`` needs.
+
+    Attributes:
+        task: nnU-Net's name of the task.
+        trainer: of all models.
+        networks: to compare; None takes all that were trained.
+        models: folders of models instead, whatever their trainers.
+        folds: of the cross-validation.
+        ensembles: try the mean of each two models too.
+        workers: processes.
+    """
+
+    task: str
+    trainer: Trainer
+    networks: list[Network] | None = None
+    models: list[Path] = field(default_factory=list)
+    folds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
+    ensembles: bool = True
+    paths: Paths = Paths()
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.folds or min(self.folds) < 0 or len(set(self.folds)) < len(self.folds):
+            raise ValueError(f"folds must be different numbers, not {self.folds}")
+        if len(set(self.models)) < len(self.models):
+            raise ValueError("models names a folder twice")
+        if self.networks is not None and (self.models or not self.networks):
+            raise ValueError("networks is empty, or given beside models")

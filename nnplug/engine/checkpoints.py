@@ -16,6 +16,7 @@ from nnplug.engine.safe import load_checkpoint, read_pickle
 from nnplug.errors import DataError, TrainingError
 
 FINAL, LATEST, BEST = "model_final_checkpoint", "model_latest", "model_best"
+PREVIOUS = "model_previous"
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Found:
 
 def existing(folder: Path) -> list[Path]:
     """The ``.model`` files in a fold's folder, newest first."""
-    paths = [folder / f"{name}.model" for name in (FINAL, LATEST, BEST)]
+    paths = [folder / f"{name}.model" for name in (FINAL, LATEST, PREVIOUS, BEST)]
     there = [path for path in paths if path.is_file()]
     return sorted(there, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
@@ -85,20 +86,22 @@ def read_record(path: Path) -> dict[str, Any]:
 def remove(folder: Path) -> None:
     """Remove the checkpoints and the validation of an earlier training in this folder."""
     for path in existing(folder):
-        path.unlink()
-        Path(f"{path}.pkl").unlink(missing_ok=True)
+        _remove(path)
     (folder / "validation_raw" / "summary.json").unlink(missing_ok=True)
 
 
-def guard(trainer: Any, record: Mapping[str, Any], saved: Callable[[Path], None]) -> None:
-    """Make ``trainer.save_checkpoint`` write beside and rename, and add ``record``.
+def guard(
+    trainer: Any, record: Callable[[], Mapping[str, Any]], saved: Callable[[Path], None]
+) -> None:
+    """Make ``trainer.save_checkpoint`` write beside and rename, and add ``record()``.
 
     Works for any subclass: every file that its method writes under the given name is renamed.
-    nnU-Net ignores the additional key ``nnplug`` of ``.model.pkl``.
+    ``model_latest`` becomes ``model_previous`` until the next one or the end. nnU-Net ignores
+    the additional key ``nnplug`` of ``.model.pkl``.
 
     Args:
         trainer: the instance; its class is left alone.
-        record: plain data (see :func:`plain`).
+        record: gives plain data (see :func:`plain`) and arrays.
         saved: called with the path of each checkpoint once it is in place.
     """
     original = trainer.save_checkpoint
@@ -108,16 +111,32 @@ def guard(trainer: Any, record: Mapping[str, Any], saved: Callable[[Path], None]
         beside = path.with_name(f".part.{path.name}")
         try:
             original(str(beside), *args, **kwargs)
-            _add_record(Path(f"{beside}.pkl"), record)
+            _add_record(Path(f"{beside}.pkl"), record())
+            if path.stem == LATEST:
+                _keep_previous(path)
             # The weights last: a checkpoint counts as there when its .model is.
             for part in sorted(beside.parent.glob(f"{beside.name}*"), reverse=True):
                 part.replace(part.with_name(part.name.removeprefix(".part.")))
         finally:
             for part in beside.parent.glob(f"{beside.name}*"):
                 part.unlink()
+        if path.stem == FINAL:
+            _remove(path.with_name(f"{PREVIOUS}.model"))
         saved(path)
 
     trainer.save_checkpoint = save_checkpoint
+
+
+def _keep_previous(path: Path) -> None:
+    previous = path.with_name(f"{PREVIOUS}.model")
+    for suffix in ("", ".pkl"):
+        if Path(f"{path}{suffix}").is_file():
+            Path(f"{path}{suffix}").replace(f"{previous}{suffix}")
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    Path(f"{path}.pkl").unlink(missing_ok=True)
 
 
 def _add_record(path: Path, record: Mapping[str, Any]) -> None:
@@ -130,7 +149,7 @@ def _add_record(path: Path, record: Mapping[str, Any]) -> None:
 def save_interrupted(trainer: Any) -> Path:
     """Write ``model_latest`` as of the last finished epoch; the interrupted one is repeated.
 
-    The weights are those of the last finished step.
+    The trainer must be as it was at the end of that epoch (``states.Snapshot``).
     """
     done = int(trainer.epoch)
     for name in ("all_tr_losses", "all_val_losses", "all_val_losses_tr_mode"):

@@ -13,6 +13,7 @@ import numpy as np
 from nnplug.config.folders import Folders
 from nnplug.engine import environment
 from nnplug.engine.environment import Device
+from nnplug.engine.overrides import set_schedule
 from nnplug.errors import ConfigError, DataError, PluginError
 
 if TYPE_CHECKING:
@@ -25,12 +26,18 @@ def output_folders(folders: Folders, job: TrainJob) -> tuple[Path, Path]:
     return model, model / ("all" if job.fold == "all" else f"fold_{job.fold}")
 
 
-def build(job: TrainJob, device: Device, *, training: bool) -> Any:
+def build(job: TrainJob, device: Device, *, training: bool, extend: int = 0) -> Any:
     """The initialised trainer; ``training=False`` leaves out the data loaders.
+
+    Args:
+        job: what to train.
+        device: what ``environment.enter`` returned.
+        training: load the data.
+        extend: epochs beyond those planned.
 
     Raises:
         PluginError: unknown trainer, or one that can't be restored from its checkpoints.
-        ConfigError: a setting that the trainer doesn't have.
+        ConfigError: a setting that the trainer doesn't have, or an override that it ignores.
     """
     import torch
     from nnunet.run.default_configuration import get_default_configuration
@@ -70,16 +77,16 @@ def build(job: TrainJob, device: Device, *, training: bool) -> Any:
         np.random.seed(job.seed)
         torch.manual_seed(job.seed)
     _own_augmentation(trainer)
+    job.overrides.before(trainer)
     trainer.initialize(training)
+    try:
+        job.overrides.after(trainer)
+        set_schedule(trainer, job.overrides.schedule, extend)
+    except ConfigError:
+        stop_workers(trainer)
+        raise
     trainer.data_aug_params = copy.deepcopy(trainer.data_aug_params)
     return trainer
-
-
-def seed_workers(trainer: Any, seed: int) -> None:
-    """Seed each augmentation worker; another epoch to start from gives other batches."""
-    for offset, generator in enumerate((trainer.tr_gen, trainer.val_gen)):
-        first = seed + 100_003 * int(trainer.epoch) + 50_021 * offset
-        generator.seeds = [(first + worker) % 2**32 for worker in range(generator.num_processes)]
 
 
 def stop_workers(trainer: Any) -> None:
@@ -103,7 +110,8 @@ def _own_augmentation(trainer: Any) -> None:
     def setup_da_params(*args: Any, **kwargs: Any) -> None:
         original(*args, **kwargs)
         params = trainer.data_aug_params
-        params["num_threads"] = min(params["num_threads"], workers)
+        if "num_threads" in params:
+            params["num_threads"] = min(params["num_threads"], workers)
 
     trainer.setup_DA_params = setup_da_params
 

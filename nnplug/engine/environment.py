@@ -74,7 +74,7 @@ def enter(
     if len(set(asked)) < len(asked) or any(gpu < 0 for gpu in asked):
         raise DeviceError(f"GPUs must be different numbers from 0, asked: {_list(asked)}")
     ensure(folders, loaded_only=True)
-    os.environ.update(folders.environment())
+    folders.announce()
     os.environ.update(dict.fromkeys(_WORKERS, str(max(1, workers))))
     _show(device, asked)
     found = _find(device, asked, all_gpus)

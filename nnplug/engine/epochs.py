@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnplug.engine import checkpoints
-from nnplug.engine.construction import seed_workers
+from nnplug.engine import checkpoints, states
+from nnplug.engine.batches import Watched, seed_batches
 from nnplug.engine.interrupts import Watch
 from nnplug.errors import TrainingError
 
@@ -44,15 +44,25 @@ class EpochReport:
     seconds: float
 
 
-class _Follower:
+class Follower:
+    """Stands in for the methods of one trainer that nnU-Net's training loop calls."""
+
     def __init__(
-        self, trainer: Any, job: TrainJob, stop: Watch, report: Callable[[EpochReport], None]
+        self,
+        trainer: Any,
+        job: TrainJob,
+        stop: Watch,
+        report: Callable[[EpochReport], None],
+        state: Mapping[str, Any] | None,
     ) -> None:
         self.trainer = trainer
         self.stop = stop
         self.report = report
         self.limit = 60 * job.checkpoint_minutes
         self.dice: list[float] = []
+        self.nan_cases: list[str] = []
+        self.start: states.Snapshot | None = None
+        self.state = state
         self.began = self.saved = time.monotonic()
         self.run_iteration = trainer.run_iteration
         self.finish_online_evaluation = trainer.finish_online_evaluation
@@ -62,9 +72,24 @@ class _Follower:
         if path.stem == checkpoints.LATEST:
             self.saved = time.monotonic()
 
-    def iterate(self, *args: Any, **kwargs: Any) -> Any:
+    def iterate(self, batches: Any, *args: Any, **kwargs: Any) -> Any:
         self.stop.check()
-        return self.run_iteration(*args, **kwargs)
+        if self.start is None:
+            if self.state is not None:
+                states.restore_state(self.trainer, self.state)
+                self.state = None
+            self.start = states.Snapshot.of(self.trainer)
+        watched = Watched(batches)
+        loss = self.run_iteration(watched, *args, **kwargs)
+        if not self.nan_cases and not np.isfinite(loss).all():
+            self.nan_cases = watched.cases
+        return loss
+
+    def save_interrupted(self) -> None:
+        """Go back to the end of the last epoch and save that."""
+        if self.start is not None:
+            self.start.restore(self.trainer)
+        checkpoints.save_interrupted(self.trainer)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         counts = [
@@ -83,6 +108,8 @@ class _Follower:
         self._check_losses(*losses)
         rate = float(trainer.optimizer.param_groups[0]["lr"])
         self.dice = []
+        self.nan_cases = []
+        self.start = None
         go_on = self.on_epoch_end(*args, **kwargs)
         latest = Path(trainer.output_folder, f"{checkpoints.LATEST}.model")
         if time.monotonic() - self.saved >= self.limit:
@@ -100,29 +127,55 @@ class _Follower:
         # In mixed precision a step whose loss is NaN is skipped, and the weights stay sound.
         if math.isnan(train) and (math.isnan(val) or not self.trainer.fp16):
             epoch = int(self.trainer.epoch) + 1
+            there = checkpoints.existing(Path(self.trainer.output_folder))
+            kept = f"{there[0].name} is from before it" if there else "no checkpoint yet"
             raise TrainingError(
-                f"the loss became NaN in epoch {epoch}; the checkpoints before it are kept",
+                f"the loss became NaN in epoch {epoch}, first with {', '.join(self.nan_cases)}; "
+                f"{kept}",
                 where=self.trainer.output_folder,
-                hint="lower the learning rate, or check the images for extreme values",
+                hint="lower the learning rate, or check these images for extreme values",
             )
 
 
-def follow(trainer: Any, job: TrainJob, stop: Watch, report: Callable[[EpochReport], None]) -> None:
-    """Wrap the methods of this one instance that the training loop calls."""
-    follower = _Follower(trainer, job, stop, report)
+def follow(
+    trainer: Any,
+    job: TrainJob,
+    stop: Watch,
+    report: Callable[[EpochReport], None],
+    *,
+    made_of: Mapping[str, Any],
+    extended: int,
+    state: Mapping[str, Any] | None,
+) -> Follower:
+    """Wrap the methods of this one instance that the training loop calls.
+
+    Args:
+        trainer: the instance, with the weights to start from.
+        job: what to train.
+        stop: looked at before every batch.
+        report: called after every epoch.
+        made_of: from ``identity.identity``, for the record.
+        extended: epochs beyond those planned, for the record.
+        state: from the checkpoint's record, restored before the first batch.
+    """
+    follower = Follower(trainer, job, stop, report, state)
     params = trainer.data_aug_params
-    mirror = {"do_mirror": params.get("do_mirror"), "mirror_axes": params.get("mirror_axes")}
-    settings = {name: getattr(trainer, name) for name in job.settings}
-    settings["max_num_epochs"] = trainer.max_num_epochs
-    record = {
-        **job.record,
-        "settings": settings,
-        "options": None if job.options is None else job.options,
-        "mirror": mirror,
-    }
-    checkpoints.guard(trainer, checkpoints.plain(record), follower.note_saved)
+    record = checkpoints.plain(
+        {
+            **job.record,
+            "identity": made_of,
+            "settings": made_of["settings"],
+            "extend": extended,
+            "options": job.options,
+            "mirror": {name: params.get(name) for name in ("do_mirror", "mirror_axes")},
+        }
+    )
+    checkpoints.guard(
+        trainer, lambda: {**record, "state": states.state_of(trainer)}, follower.note_saved
+    )
     trainer.run_iteration = follower.iterate
     trainer.finish_online_evaluation = follower.evaluate
     trainer.on_epoch_end = follower.end_epoch
     if job.seed is not None:
-        seed_workers(trainer, job.seed)
+        seed_batches(trainer, job.seed)
+    return follower

@@ -1,4 +1,4 @@
-"""Turn SIGINT, SIGTERM and killed workers into an orderly end."""
+"""Turn SIGINT, SIGTERM, SIGUSR1 (Slurm's warning) and killed workers into an orderly end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import Any
 
 from nnplug.errors import Interrupted, NnplugError, TrainingError
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
+)
 
 _entered: list[Watch] = []
 
@@ -21,7 +23,8 @@ def _in_forked_worker() -> None:
     """A Python handler may never run in a worker that waits for work; the system's does."""
     if _entered:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in set(SIGNALS) - {signal.SIGTERM}:
+            signal.signal(number, signal.SIG_IGN)
 
 
 os.register_at_fork(after_in_child=_in_forked_worker)
@@ -32,11 +35,11 @@ class Stop(BaseException):
 
 
 class Watch:
-    """Handles the two signals while it is entered (in the main thread; else does nothing).
+    """Handles these signals while it is entered (in the main thread; else does nothing).
 
     The first signal sets :attr:`requested` and, if :attr:`at_once`, raises :class:`Stop`;
-    the second one raises KeyboardInterrupt. Worker processes forked inside ignore SIGINT,
-    which a terminal sends to them as well, and die of SIGTERM.
+    the second one raises KeyboardInterrupt. Worker processes forked inside die of SIGTERM
+    and ignore the others, which a terminal or Slurm sends to them as well.
 
     A process pool waits for ever for a worker that the system killed (out of memory). If
     :attr:`at_once`, that too raises :class:`Stop`.

@@ -92,6 +92,7 @@ def load_model(
     if not isinstance(info, dict) or not {"init", "name", "plans"} <= set(info):
         raise DataError("not a model of nnU-Net v1: keys are missing", where=str(path))
     record = info["nnplug"] if isinstance(info.get("nnplug"), dict) else {}
+    trainers.check_origin(record, str(path))
     with quiet(log):
         cls = _trainer_class(info["name"], record, path)
         options = None

@@ -17,15 +17,20 @@ _thread = threading.local()
 
 
 class _Router(io.TextIOBase):
-    """A text stream that goes to the console inside :func:`loud`, else to the log."""
+    """A text stream that goes to the console inside :func:`loud`, else to the log.
 
-    def __init__(self, console: Any, log: Any) -> None:
+    With ``only``, the identifier of a thread, the others go to the console as well.
+    """
+
+    def __init__(self, console: Any, log: Any, only: int | None) -> None:
         self._console = console
         self._log = log
+        self._only = only
 
     @property
     def _target(self) -> Any:
-        return self._console if getattr(_thread, "loud", False) else self._log
+        elsewhere = self._only not in (None, threading.get_ident())
+        return self._console if elsewhere or getattr(_thread, "loud", False) else self._log
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -46,11 +51,12 @@ class _Router(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def quiet(log: Path | None) -> Iterator[None]:
+def quiet(log: Path | None, *, all_threads: bool = True) -> Iterator[None]:
     """Append stdout and stderr of Python code (workers forked inside too) to ``log``.
 
     None drops them. What holds its own stream (a logging handler, a console that was given
-    its file) keeps writing there; run callbacks inside :func:`loud`.
+    its file) keeps writing there; run callbacks inside :func:`loud`. Without ``all_threads``
+    only the calling thread is quiet.
 
     Raises:
         StorageError: the log can't be written.
@@ -61,7 +67,8 @@ def quiet(log: Path | None) -> Iterator[None]:
         stream = target.open("a", encoding="utf-8", buffering=1)
     except OSError as error:
         raise StorageError(f"can't write the log: {error}", where=str(target)) from error
-    routers = _Router(sys.stdout, stream), _Router(sys.stderr, stream)
+    only = None if all_threads else threading.get_ident()
+    routers = _Router(sys.stdout, stream, only), _Router(sys.stderr, stream, only)
     with stream, contextlib.redirect_stdout(routers[0]), contextlib.redirect_stderr(routers[1]):
         yield
 

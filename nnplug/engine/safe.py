@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import collections
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ _frombuffer: Any = np.empty(0).__reduce_ex__(5)[0]
 
 _PLAIN = (
     *("bool", "int", "float", "complex", "str", "bytes", "bytearray"),
-    *("list", "tuple", "dict", "set", "frozenset", "slice", "range"),
+    *("list", "tuple", "dict", "set", "frozenset", "slice"),
 )
 
 
@@ -79,6 +80,7 @@ def load_checkpoint(path: Path | str) -> dict[str, Any]:
     import torch
 
     try:
+        _refuse_compressed(path)
         with torch.serialization.safe_globals(_numpy_globals()):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
@@ -93,6 +95,15 @@ def load_checkpoint(path: Path | str) -> dict[str, Any]:
     if not isinstance(content, dict) or "state_dict" not in content:
         raise TrainingError("not a checkpoint of nnU-Net: no weights in it", where=str(path))
     return content
+
+
+def _refuse_compressed(path: Path | str) -> None:
+    """torch stores tensors as they are, but would inflate them: a small file could fill the RAM."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > Path(path).stat().st_size:
+            raise pickle.UnpicklingError("Unsupported: its tensors are compressed")
 
 
 def _numpy_globals() -> list[Any]:

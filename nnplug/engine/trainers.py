@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from packaging.version import InvalidVersion, Version
+
+from nnplug import stock
 from nnplug.errors import PluginError
 
 _HOME = "nnunet.training.network_training"
@@ -34,7 +39,7 @@ def mount(target: str, owner: str, *, data_parallel: bool = False) -> type:
         PluginError: it can't be imported, is no trainer, has a name that is taken, or doesn't
             accept the arguments that nnU-Net passes.
     """
-    cls = _load(target, owner)
+    cls = load(target, owner)
     name = cls.__name__
     where = f"{owner}: {target}"
     if "__" in name:
@@ -43,7 +48,7 @@ def mount(target: str, owner: str, *, data_parallel: bool = False) -> type:
             where=where,
             hint="rename the class",
         )
-    _check_constructor(cls, where, data_parallel)
+    check_constructor(cls, where, data_parallel)
     earlier = _mounted.get(name)
     if earlier is not None and earlier[0] is not cls:
         raise PluginError(
@@ -64,6 +69,44 @@ def mount(target: str, owner: str, *, data_parallel: bool = False) -> type:
     return cls
 
 
+def mode(cls: type) -> str:
+    """``single``, ``dp``, ``ddp`` or ``cascade``, by what the class descends from."""
+    return next((stock.mode(base.__name__) for base in cls.__mro__ if _is_stock(base)), "single")
+
+
+def _is_stock(cls: type) -> bool:
+    return cls.__module__.startswith(_HOME)
+
+
+def check_origin(record: Mapping[str, Any], where: str) -> None:
+    """Look whether the package that a checkpoint's trainer came from is there and new enough.
+
+    Args:
+        record: nnplug's record in the checkpoint; nothing is known without one.
+        where: the checkpoint, for the error.
+
+    Raises:
+        PluginError: it is missing, or older than the one that the model was trained with.
+    """
+    owner, then = record.get("owner"), record.get("version")
+    if not owner or not then:
+        return
+    try:
+        now = version(str(owner))
+    except PackageNotFoundError:
+        now = ""
+    try:
+        fits = bool(now) and Version(now) >= Version(str(then))
+    except InvalidVersion:
+        fits = bool(now)
+    if not fits:
+        raise PluginError(
+            f"it was trained with {owner} {then}, here is {now or 'none'}",
+            where=where,
+            hint=f"pip install '{owner}>={then}'",
+        )
+
+
 def find(name: str) -> Any:
     """What nnU-Net finds under ``name`` among its trainers, or None."""
     import nnunet
@@ -73,7 +116,8 @@ def find(name: str) -> Any:
     return recursive_find_python_class([str(folder)], name, current_module=_HOME)
 
 
-def _load(target: str, owner: str) -> type:
+def load(target: str, owner: str) -> type:
+    """Import a trainer's class; raises PluginError as :func:`mount`."""
     from nnunet.training.network_training.nnUNetTrainerV2 import nnUNetTrainerV2
 
     where = f"{owner}: {target}"
@@ -97,8 +141,12 @@ def _load(target: str, owner: str) -> type:
     return cls
 
 
-def _check_constructor(cls: type, where: str, data_parallel: bool) -> None:
-    """nnU-Net passes keywords when it trains and replays positions when it restores."""
+def check_constructor(cls: type, where: str, data_parallel: bool) -> None:
+    """nnU-Net passes keywords when it trains and replays positions when it restores.
+
+    Raises:
+        PluginError: the class takes other arguments.
+    """
     extra = ("num_gpus", "distribute_batch_size") if data_parallel else ()
     names = (*_STOCK, *extra, "fp16")
     signature = inspect.signature(cls)

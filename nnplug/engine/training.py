@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from nnplug.config.folders import Folders
-from nnplug.engine import checkpoints, environment, moving, plans, vetting
+from nnplug.engine import checkpoints, environment, moving, plans, trainers, vetting
 from nnplug.engine.construction import build, output_folders, stop_workers
 from nnplug.engine.environment import Device
-from nnplug.engine.epochs import EpochReport, follow
+from nnplug.engine.epochs import EpochReport, Follower, follow
+from nnplug.engine.identity import check_same, identity
 from nnplug.engine.interrupts import Stop, Watch
+from nnplug.engine.overrides import Overrides
 from nnplug.engine.validation import mean_dice, validate
 from nnplug.errors import DataError, NnplugError, TrainingError
 
@@ -34,13 +36,17 @@ class TrainJob:
         plans_identifier: nnU-Net's own plans or derived ones.
         settings: attributes of the trainer (``max_num_epochs``, ``num_batches_per_epoch``,
             ``num_val_batches_per_epoch``, ``initial_lr``); None leaves the trainer's value.
+        overrides: what else to change about the trainer.
         options: set as ``trainer.options`` before ``initialize()``.
         gpus: the GPUs of a data-parallel training, for their number.
         data_parallel: the trainer takes ``num_gpus`` and ``distribute_batch_size``.
         distribute_batch_size: share the plans' batch among the GPUs; else each GPU gets one.
         resume: go on from the newest checkpoint; without one, start.
+        extend: epochs to add to ``max_num_epochs`` after its end, with their own learning-rate
+            schedule; None goes on as the checkpoint was.
         overwrite: without ``resume``, replace an earlier training of this fold.
         seed: repeatable batches and initial weights (slower on a GPU); None as stock.
+        data_hash: of the converted data; a training of other data isn't gone on with.
         record: plain data to store beside the weights (plugin, version, ...).
         checkpoint_minutes: save ``model_latest`` at the end of an epoch when the last one is
             older, besides nnU-Net's every 50 epochs.
@@ -52,13 +58,16 @@ class TrainJob:
     trainer: str
     plans_identifier: str = plans.STOCK
     settings: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Overrides = field(default_factory=Overrides)
     options: object | None = None
     gpus: tuple[int, ...] = ()
     data_parallel: bool = False
     distribute_batch_size: bool = False
     resume: bool = False
+    extend: int | None = None
     overwrite: bool = False
     seed: int | None = None
+    data_hash: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
     checkpoint_minutes: float = 15
 
@@ -73,7 +82,6 @@ class TrainResult:
         epochs_done: epochs in the final checkpoint.
         summary_json: nnU-Net's scores of the validation cases.
         mean_dice: mean over the foreground labels in it; None if no label occurs.
-        notes: what should be said, e.g. from which checkpoint it went on.
     """
 
     model_folder: Path
@@ -81,7 +89,10 @@ class TrainResult:
     epochs_done: int
     summary_json: Path
     mean_dice: float | None
-    notes: tuple[str, ...] = ()
+
+
+def _unheard(note: str) -> None:
+    _LOG.info(note)
 
 
 def run(
@@ -90,6 +101,7 @@ def run(
     job: TrainJob,
     *,
     on_epoch: Callable[[EpochReport], None],
+    on_note: Callable[[str], None] = _unheard,
     log: Path,
 ) -> TrainResult:
     """Train and validate one fold in this process.
@@ -99,6 +111,8 @@ def run(
         device: what ``environment.enter`` returned.
         job: what to train.
         on_epoch: called after every epoch, with stdout and stderr as they were.
+        on_note: called before the training with what should be said, e.g. from which checkpoint
+            it goes on.
         log: file for what nnU-Net prints.
 
     Raises:
@@ -110,7 +124,7 @@ def run(
     environment.ensure(folders)
     vetting.check_task(folders, job.task, job.network, job.fold, job.plans_identifier)
     model_folder, fold_folder = output_folders(folders, job)
-    found, notes = _starting_point(fold_folder, job)
+    found = _starting_point(fold_folder, job, on_note)
 
     def report(epoch: EpochReport) -> None:
         with environment.loud():
@@ -120,7 +134,7 @@ def run(
     stop = Watch()
     with environment.quiet(log), stop:
         try:
-            epochs = _train(job, device, found, fold_folder, notes, stop, report)
+            epochs = _train(job, device, found, fold_folder, stop, report, on_note)
         except Stop:
             raise stop.explain("training", "run the same command with resume=true") from None
         except (NnplugError, KeyboardInterrupt):
@@ -128,10 +142,12 @@ def run(
         except Exception as error:
             raise _explain(error, fold_folder, log, log_start) from error
     summary = fold_folder / "validation_raw" / "summary.json"
-    return TrainResult(model_folder, fold_folder, epochs, summary, mean_dice(summary), tuple(notes))
+    return TrainResult(model_folder, fold_folder, epochs, summary, mean_dice(summary))
 
 
-def _starting_point(folder: Path, job: TrainJob) -> tuple[checkpoints.Found | None, list[str]]:
+def _starting_point(
+    folder: Path, job: TrainJob, on_note: Callable[[str], None]
+) -> checkpoints.Found | None:
     there = checkpoints.existing(folder)
     if not job.resume:
         if there and not job.overwrite:
@@ -140,15 +156,16 @@ def _starting_point(folder: Path, job: TrainJob) -> tuple[checkpoints.Found | No
                 where=str(folder),
                 hint="resume=true goes on; overwrite replaces it; or give derived plans a name",
             )
-        return None, []
+        return None
     found = checkpoints.newest(folder)
     if found is None:
-        notes = ["nothing to resume from, starting a new training"]
-    else:
-        epochs = int(found.content["epoch"])
-        notes = [*found.notes, f"resuming from {found.path.name} after {epochs} epochs"]
-    _LOG.info("%s: %s", folder, notes[-1])
-    return found, notes
+        on_note("nothing to resume from, starting a new training")
+        return None
+    trainers.check_origin(found.record, str(found.path))
+    for note in found.notes:
+        on_note(note)
+    on_note(f"resuming from {found.path.name} after {int(found.content['epoch'])} epochs")
+    return found
 
 
 def _train(
@@ -156,26 +173,36 @@ def _train(
     device: Device,
     found: checkpoints.Found | None,
     fold_folder: Path,
-    notes: list[str],
     stop: Watch,
     report: Callable[[EpochReport], None],
+    on_note: Callable[[str], None],
 ) -> int:
     summary = fold_folder / "validation_raw" / "summary.json"
-    complete = found is not None and _is_complete(found, job)
+    extend = _extension(found, job)
+    complete = found is not None and _is_complete(found, job, extend)
+    with environment.loud():
+        if complete and summary.is_file():
+            on_note("the training was complete and validated already")
+        elif complete:
+            on_note("the training was complete already, only validating")
     if complete and found is not None and summary.is_file():
-        notes.append("the training was complete and validated already")
         return int(found.content["epoch"])
-    if complete:
-        notes.append("the training was complete already, only validating")
-    trainer = build(job, device, training=not complete)
+    trainer = build(job, device, training=not complete, extend=extend)
     try:
+        made_of = identity(trainer, job, extend)
+        state = None
         if found is not None:
+            check_same(found, made_of)
             trainer.load_checkpoint_ram(found.content, not complete)
+            state = found.record.get("state")
         elif job.overwrite:
             checkpoints.remove(fold_folder)
         if not complete:
             summary.unlink(missing_ok=True)
-            _run_epochs(trainer, job, device, stop, report)
+            follower = follow(
+                trainer, job, stop, report, made_of=made_of, extended=extend, state=state
+            )
+            _run_epochs(trainer, device, stop, follower)
         done = len(trainer.all_tr_losses)
         stop_workers(trainer)
         stop.check()
@@ -186,14 +213,7 @@ def _train(
         stop_workers(trainer)
 
 
-def _run_epochs(
-    trainer: Any,
-    job: TrainJob,
-    device: Device,
-    stop: Watch,
-    report: Callable[[EpochReport], None],
-) -> None:
-    follow(trainer, job, stop, report)
+def _run_epochs(trainer: Any, device: Device, stop: Watch, follower: Follower) -> None:
     if device.kind == "mps":
         moving.move(trainer, "mps")
     try:
@@ -205,17 +225,36 @@ def _run_epochs(
         died = stop.requested and "background workers" in str(error)
         if not died and not isinstance(error, Stop):
             raise
-        checkpoints.save_interrupted(trainer)
+        follower.save_interrupted()
         raise Stop from error
 
 
-def _is_complete(found: checkpoints.Found, job: TrainJob) -> bool:
+def _extension(found: checkpoints.Found | None, job: TrainJob) -> int:
+    """Epochs beyond those planned: what is asked for, or what the checkpoint has."""
+    before = int(found.record.get("extend") or 0) if found is not None else 0
+    if job.extend is None:
+        return before
+    if found is None:
+        raise DataError("there is no training to extend", hint="leave extend out")
+    if job.extend < before:
+        raise DataError(
+            f"this training was extended by {before} epochs, now by {job.extend}",
+            where=str(found.path),
+            hint="the extension can grow, not shrink",
+        )
+    return job.extend
+
+
+def _is_complete(found: checkpoints.Found, job: TrainJob, extend: int) -> bool:
     if not found.final:
         return False
     asked = job.settings.get("max_num_epochs")
     planned = (found.record.get("settings") or {}).get("max_num_epochs")
     # A trainer may end early; then the final checkpoint has fewer epochs than were planned.
-    return asked is None or asked == planned or int(found.content["epoch"]) >= asked
+    if asked in (None, planned):
+        return extend == int(found.record.get("extend") or 0)
+    # A checkpoint of stock nnU-Net does not say how many were planned.
+    return planned is None and int(found.content["epoch"]) >= asked + extend
 
 
 def _explain(error: Exception, folder: Path, log: Path, log_start: int) -> NnplugError:

@@ -7,7 +7,7 @@ from pathlib import Path
 from nnplug.formats.options import NiftiOptions
 from nnplug.hookspecs import hookimpl
 from nnplug.layout import holds_images
-from nnplug.types import ConverterSpec
+from nnplug.types import ConverterSpec, WriterSpec
 
 
 @hookimpl
@@ -21,6 +21,20 @@ def nnplug_converters() -> list[ConverterSpec]:
             survey="nnplug.formats.nifti_survey:survey",
             identifiers="nnplug.formats.identifiers:identifiers",
             summary="NIfTI files (.nii, .nii.gz, .hdr with .img) and Decathlon tasks",
+        )
+    ]
+
+
+@hookimpl
+def nnplug_writers() -> list[WriterSpec]:
+    """Offer the image formats that ITK writes."""
+    return [
+        WriterSpec(name, "nnplug.formats.writing:ImageWriter", f".{name}", summary=summary)
+        for name, summary in (
+            ("nii.gz", "NIfTI, compressed"),
+            ("nii", "NIfTI"),
+            ("mha", "MetaImage, compressed"),
+            ("nrrd", "NRRD, compressed"),
         )
     ]
 

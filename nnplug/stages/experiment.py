@@ -25,13 +25,14 @@ ATTRIBUTES = {
     "val_batches_per_epoch": "num_val_batches_per_epoch",
     "initial_lr": "initial_lr",
 }
+BEHAVIOUR = ("schedule", "mirror_axes", "augmentation", "deep_supervision", "loss_weights")
 
 
 def overrides(trainer: Trainer, options: object | None, seed: int | None) -> dict[str, Any]:
     """Everything that makes the result differ from nnU-Net's own for that trainer."""
     values = {
         key: getattr(trainer, key)
-        for key in (*PLAN_KEYS, *ATTRIBUTES)
+        for key in (*PLAN_KEYS, *ATTRIBUTES, *BEHAVIOUR)
         if getattr(trainer, key) is not None
     }
     if is_dataclass(options) and not isinstance(options, type):

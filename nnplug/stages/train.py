@@ -39,6 +39,7 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
     folders = Folders.below(settings.paths.root)
     entered = device.enter(settings, catalog, folders)
     from nnplug.engine import trainers, training
+    from nnplug.engine.overrides import Overrides
 
     entry = catalog.trainers.get(settings.trainer.name)
     options = trainer_options(settings.trainer, catalog)
@@ -68,10 +69,15 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
             attribute: getattr(settings.trainer, key)
             for key, attribute in experiment.ATTRIBUTES.items()
         },
+        overrides=Overrides(
+            **{key: getattr(settings.trainer, key) for key in experiment.BEHAVIOUR}
+        ),
         options=options,
         gpus=entered.gpus,
         data_parallel=entry.spec.data_parallel,
         resume=settings.resume,
+        extend=settings.extend,
+        data_hash=task.data_hash(),
         seed=settings.seed,
         record={**origin, "source_labels": task.source_labels()},
     )
@@ -84,10 +90,8 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
         record.kept(folder, config, catalog, task, asdict(entered), origin),
     ):
         result = training.run(
-            folders, entered, job, on_epoch=_print_epoch, log=folder / "nnplug.log"
+            folders, entered, job, on_epoch=_print_epoch, on_note=say, log=folder / "nnplug.log"
         )
-    for note in result.notes:
-        say(note)
     _print_summary(result, settings)
     return result
 

@@ -28,7 +28,7 @@ def train(**changes):
 
 
 def test_one_gpu_in_mixed_precision(planned, tmp_path, run_python):
-    code = ON_GPU.format(gpus=[0]) + "train(epochs=1); train(epochs=2, resume=True)"
+    code = ON_GPU.format(gpus=[0]) + "train(epochs=1); train(epochs=1, extend=1, resume=True)"
     lines = run_python(code, planned, results=tmp_path).splitlines()
     assert lines[0] == "Device(kind='cuda', gpus=(0,), mixed_precision=True)"
     assert lines[-2:] == ["1 True True", "2 True True"]
@@ -43,7 +43,7 @@ def test_data_parallel_loads_on_the_cpu(planned, tmp_path, run_python):
         from engine_job import *
         from nnplug.engine import training
         f, device = enter()
-        result = training.run(f, device, job({dp}, epochs=2, resume=True),
+        result = training.run(f, device, job({dp}, epochs=1, extend=1, resume=True),
                               on_epoch=lambda report: None, log=f.results / "train.log")
         print(result.epochs_done)
         """

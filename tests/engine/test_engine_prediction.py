@@ -83,7 +83,7 @@ def plugin_model(planned, tmp_path_factory, run_python) -> Path:
         import tiny_plugin
         cls = trainers.mount("tiny_plugin:TinyTrainer", "tiny")
         changes = dict(trainer=cls.__name__, options=tiny_plugin.Options(False), epochs=1)
-        training.run(f, device, job(record={"owner": "tiny", "version": "3"}, **changes),
+        training.run(f, device, job(record={"owner": "pytest", "version": "3"}, **changes),
                      on_epoch=print, log=f.results / "log")
         """
     )
@@ -100,7 +100,7 @@ def test_a_plugins_model(planned, plugin_model, tmp_path, run_python):
         try:
             prediction.load_model(folder, None, device=device)
         except NnplugError as error:
-            print(type(error).__name__, "TinyTrainer" in str(error), "tiny 3" in str(error))
+            print(type(error).__name__, "TinyTrainer" in str(error), "pytest 3" in str(error))
         from nnplug.engine import trainers
         trainers.mount("tiny_plugin:TinyTrainer", "tiny")
         import tiny_plugin

@@ -113,3 +113,43 @@ def test_environment_refuses(tmp_path, run_python):
     assert out[7] == "Device(kind='cpu', gpus=(), mixed_precision=False)"
     assert out[8].startswith("NnplugError")
     assert "a process serves one root" in out[8]
+
+
+def test_own_trainers_are_known_without_importing_them(tmp_path, run_python):
+    code = """
+    import sys
+    from nnplug import stock
+    from nnplug.catalog import Catalog
+    entry = Catalog.build().trainers.get("nnUNetTrainerV2_Loss_DiceTopK10")
+    print(entry.owner.distribution, entry.owner.version, "nnunet" in sys.modules)
+    guessed = {spec.name: stock.mode(spec.name) for spec in stock.trainers()}
+    print(len(guessed) >= 100, stock.trainer("nnUNetTrainer"), stock.trainer("GeLU"))
+    from engine_job import *
+    enter()
+    from nnplug.engine import trainers
+    from nnplug.errors import PluginError
+    for spec in stock.trainers():
+        with environment.quiet(None):
+            cls = trainers.load(spec.target, "nnunet")
+        if trainers.mode(cls) != guessed[spec.name]:
+            print("differs", spec.name)
+    from collections import Counter
+    print(sorted(Counter(guessed.values()).items()))
+    for owner, version in (("nnunet", "1.7.1"), (None, None), ("nnunet", "1.8"),
+                           ("nnplug-absent", "2")):
+        try:
+            trainers.check_origin({"owner": owner, "version": version}, "x.model")
+            print("fits")
+        except PluginError as error:
+            print(error.problem, "|", error.hint)
+    """
+    out = run_python(textwrap.dedent(code), tmp_path, strict=False).splitlines()
+    assert out == [
+        "nnunet 1.7.1 False",
+        "True None None",
+        "[('cascade', 9), ('ddp', 4), ('dp', 1), ('single', 92)]",
+        "fits",
+        "fits",
+        "it was trained with nnunet 1.8, here is 1.7.1 | pip install 'nnunet>=1.8'",
+        "it was trained with nnplug-absent 2, here is none | pip install 'nnplug-absent>=2'",
+    ]

@@ -24,7 +24,10 @@ def show(report):
     print(report.epoch, report.epochs, len(report.dice), report.train_loss == report.train_loss,
           report.lr, flush=True)
 def train(**changes):
-    return training.run(f, device, job(**changes), on_epoch=show, log=f.results / "train.log")
+    notes.clear()
+    return training.run(f, device, job(**changes), on_epoch=show, on_note=notes.append,
+                        log=f.results / "train.log")
+notes = []
 """
 
 
@@ -34,7 +37,7 @@ def trained(planned, tmp_path_factory, run_python) -> tuple[Path, str]:
     code = TRAIN + textwrap.dedent(
         """
         result = train(record={"owner": "nnplug", "version": "1", "where": f.raw_base})
-        print(result.epochs_done, result.mean_dice is not None, result.notes)
+        print(result.epochs_done, result.mean_dice is not None, notes)
         print(result.summary_json.is_file(), result.model_folder.name, result.fold_folder.name)
         """
     )
@@ -46,7 +49,7 @@ def test_train_reports_and_validates(trained):
     assert out.splitlines() == [
         "1 2 2 True 0.01",
         f"2 2 2 True {0.01 * 0.5**0.9}",
-        "2 True ()",
+        "2 True []",
         "True nnUNetTrainerV2__nnUNetPlans_tiny fold_0",
     ]
     names = {path.name for path in (results / MODEL / "fold_0").iterdir()}
@@ -91,14 +94,20 @@ def test_refuses_to_overwrite_and_knows_complete(trained, planned, tmp_path, run
         except NnplugError as error:
             print(type(error).__name__, "overwrite" in str(error))
         result = train(resume=True)
-        print(result.epochs_done, result.notes)
+        print(result.epochs_done, notes)
         result.summary_json.unlink()
         result = train(resume=True)
-        print(result.epochs_done, result.notes, result.summary_json.is_file())
-        result = train(resume=True, epochs=3)
-        print(result.epochs_done, result.notes)
+        print(result.epochs_done, notes, result.summary_json.is_file())
+        try:
+            train(resume=True, epochs=3)
+        except NnplugError as error:
+            print(type(error).__name__, str(error).splitlines()[0].split(": ", 1)[1])
+        result = train(resume=True, extend=1)
+        print(result.epochs_done, notes)
+        result = train(resume=True)
+        print(result.epochs_done, notes)
         result = train(overwrite=True, epochs=1)
-        print(result.epochs_done, result.notes)
+        print(result.epochs_done, notes)
         """
     )
     lines = run_python(code, planned, results=results).splitlines()
@@ -107,10 +116,13 @@ def test_refuses_to_overwrite_and_knows_complete(trained, planned, tmp_path, run
     assert "complete and validated already" in lines[1]
     assert "only validating" in lines[2]
     assert lines[2].endswith("True")
-    assert lines[3].startswith("3 3 2 True")
-    assert lines[4] == f"3 ('{resuming}',)"
-    assert lines[5].startswith("1 1 2 True 0.01")
-    assert lines[6] == "1 ()"
+    assert lines[3].endswith("changed since this checkpoint: max_num_epochs: 2, now 3")
+    assert lines[3].startswith("DataError")
+    assert lines[4] == "3 3 2 True 0.01"
+    assert lines[5] == f"3 ['{resuming}']"
+    assert "after 3 epochs', 'the training was complete and validated already'" in lines[6]
+    assert lines[7].startswith("1 1 2 True 0.01")
+    assert lines[8] == "1 []"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +135,7 @@ def test_a_signal_then_resume(planned, tmp_path, run_python, script_env, number)
         from nnplug.errors import Interrupted
         before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
         try:
-            train(epochs=500)
+            train(epochs=12)
         except Interrupted as error:
             print(error, flush=True)
         after = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
@@ -139,7 +151,7 @@ def test_a_signal_then_resume(planned, tmp_path, run_python, script_env, number)
     ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline(), process.stdout.readline()]
-        assert lines[1].startswith("2 500"), process.stderr.read() if process.stderr else ""
+        assert lines[1].startswith("2 12"), process.stderr.read() if process.stderr else ""
         time.sleep(0.1)
         os.kill(process.pid, number)
         rest, errors = process.communicate(timeout=60)
@@ -157,10 +169,10 @@ def test_a_signal_then_resume(planned, tmp_path, run_python, script_env, number)
             saved = safe.load_checkpoint(path / "fold_0" / "model_latest.model")
             done = saved["epoch"]
             print(done >= 2, [len(x) == done for x in saved["plot_stuff"]])
-            result = train(epochs=done + 2, resume=True)
-            print(result.epochs_done == done + 2, result.notes)
+            result = train(epochs=12, resume=True)
+            print(result.epochs_done == 12, notes)
             final = safe.load_checkpoint(result.fold_folder / "model_final_checkpoint.model")
-            print(final["epoch"] == done + 2, [len(x) == done + 2 for x in final["plot_stuff"]])
+            print(final["epoch"] == 12, [len(x) == 12 for x in final["plot_stuff"]])
             """
         ),
         planned,
@@ -168,9 +180,8 @@ def test_a_signal_then_resume(planned, tmp_path, run_python, script_env, number)
     )
     lines = out.splitlines()
     assert lines[0] == "True [True, True, False, True]"
-    assert len(lines) == 5
-    assert lines[3].startswith("True ('resuming from model_latest.model after")
-    assert lines[4] == "True [True, True, False, True]"
+    assert lines[-2].startswith("True ['resuming from model_latest.model after")
+    assert lines[-1] == "True [True, True, False, True]"
 
 
 def test_a_signal_during_validation_and_planning(trained, planned, tmp_path, run_python):
@@ -236,7 +247,7 @@ def test_a_damaged_checkpoint_falls_back(trained, planned, tmp_path, run_python)
     (fold / "model_best.model").unlink(missing_ok=True)
     final.write_bytes(final.read_bytes()[:1000])
     lines = run_python(
-        TRAIN + "print(train(resume=True, epochs=3).notes)", planned, results=results
+        TRAIN + "train(resume=True, extend=1); print(notes)", planned, results=results
     ).splitlines()
     assert "model_final_checkpoint.model can't be used" in lines[-1]
     assert "resuming from model_latest.model after 2 epochs" in lines[-1]
@@ -249,7 +260,7 @@ def test_data_parallel_on_the_cpu(planned, tmp_path, run_python):
         dp = {"trainer": "nnUNetTrainerV2_DP", "data_parallel": True}
         result = train(**dp, epochs=1)
         print(result.epochs_done, result.mean_dice is not None)
-        result = train(**dp, epochs=2, resume=True)
+        result = train(**dp, epochs=1, extend=1, resume=True)
         print(result.epochs_done)
         from nnplug.engine import construction, safe
         final = safe.load_checkpoint(result.fold_folder / "model_final_checkpoint.model")
@@ -324,7 +335,8 @@ def test_first_error_wins(planned, tmp_path, run_python):
     assert lines[0] == "TrainingError training failed: ValueError: the first error"
     assert "augmentation worker failed: no such case c7" in lines[1]
     assert lines[2].endswith("an augmentation worker died True")
-    assert lines[3].startswith("TrainingError the loss became NaN in epoch 1")
+    assert lines[3].startswith("TrainingError the loss became NaN in epoch 1, first with c")
+    assert lines[3].endswith("no checkpoint yet")
 
 
 def test_checkpoints_by_the_clock(planned, tmp_path, run_python):

@@ -1,4 +1,4 @@
-"""Only the largest connected part of a label stays; SciPy counts the parts."""
+"""Parts and holes of labels; SciPy counts and fills them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from nnplug_labels.components import LargestComponentRemapper
-from nnplug_labels.options import LargestComponentOptions
+from nnplug_labels.components import LargestComponentRemapper, MinimumVolumeRemapper
+from nnplug_labels.holes import FillHolesRemapper
+from nnplug_labels.options import (
+    FillHolesOptions,
+    LargestComponentOptions,
+    MinimumVolumeOptions,
+)
 
 SPACING = (2.0, 1.0, 1.0)
 
@@ -59,3 +64,41 @@ def test_corners_join_parts_only_if_they_count() -> None:
 
 def test_an_empty_label_stays_empty() -> None:
     assert not pruned(np.zeros((2, 3, 4), np.uint8)).any()
+
+
+def noise(seed: int) -> Any:
+    rng = np.random.default_rng(seed)
+    return ndimage.gaussian_filter(rng.normal(size=(12, 14, 16)), 0.8)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_below_a_volume_are_dropped(seed: int) -> None:
+    label = np.digitize(noise(seed), [0.1, 0.35]).astype(np.uint8)
+    after = MinimumVolumeRemapper(MinimumVolumeOptions(mm3=12, connectivity=6)).apply(
+        label, SPACING
+    )
+    for value in (1, 2):
+        parts, number = ndimage.label(label == value)
+        volumes = ndimage.sum_labels(np.full(label.shape, 2.0), parts, range(1, number + 1))
+        wanted = np.isin(parts, 1 + np.flatnonzero(volumes >= 12))
+        assert 0 < wanted.sum() < (label == value).sum()
+        np.testing.assert_array_equal(after == value, wanted)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_holes_are_filled_and_other_labels_kept(seed: int) -> None:
+    label = (noise(seed) > -0.25).astype(np.uint8)
+    after = FillHolesRemapper(FillHolesOptions()).apply(label, SPACING)
+    assert after.sum() > label.sum()
+    np.testing.assert_array_equal(after == 1, ndimage.binary_fill_holes(label))
+    ball = np.zeros((7, 7, 7), np.uint8)
+    ball[1:6, 1:6, 1:6], ball[2:5, 2:5, 2:5], ball[3, 3, 3] = 1, 0, 2
+    filled = FillHolesRemapper(FillHolesOptions([1])).apply(ball, SPACING)
+    assert filled[3, 3, 3] == 2
+    assert (filled == 1).sum() == 124
+
+
+@pytest.mark.parametrize("mm3", [0, -1, float("inf"), float("nan")])
+def test_a_volume_that_is_none_is_refused(mm3: float) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        MinimumVolumeOptions(mm3)

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nnplug.hookspecs import hookimpl
-from nnplug.types import ConverterSpec
+from nnplug.types import ConverterSpec, WriterSpec
 from nnplug_dicom.headers.probe import holds_dicom
 from nnplug_dicom.options import DicomOptions
+from nnplug_dicom.writing.options import SegOptions
 
 
 @hookimpl
@@ -22,6 +23,20 @@ def nnplug_converters() -> Iterable[ConverterSpec]:
             summary="DICOM series; labels as SEG, RTSTRUCT, or NIfTI, MetaImage or NRRD volumes",
             survey="nnplug_dicom.survey:survey",
             identifiers="nnplug_dicom.identifiers:identifiers",
+        )
+    ]
+
+
+@hookimpl
+def nnplug_writers() -> Iterable[WriterSpec]:
+    """The format ``dicom_seg``."""
+    return [
+        WriterSpec(
+            name="dicom_seg",
+            target="nnplug_dicom.writing.seg:SegWriter",
+            suffix=".seg.dcm",
+            options=SegOptions,
+            summary="DICOM Segmentation that refers to the source series",
         )
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -128,6 +129,41 @@ class LargestComponentOptions:
 
     labels: list[int] | None = None
     connectivity: Literal[6, 26] = 26
+
+    def __post_init__(self) -> None:
+        if self.labels is not None:
+            _foreground(self.labels)
+
+
+@dataclass(frozen=True)
+class MinimumVolumeOptions:
+    """Which connected parts of a label are too small to stay.
+
+    Attributes:
+        mm3: parts of a smaller volume become background; above 0.
+        labels, connectivity: as in :class:`LargestComponentOptions`.
+    """
+
+    mm3: float
+    labels: list[int] | None = None
+    connectivity: Literal[6, 26] = 26
+
+    def __post_init__(self) -> None:
+        if not 0 < self.mm3 < math.inf:
+            raise ValueError(f"mm3 must be above 0, not {self.mm3}")
+        if self.labels is not None:
+            _foreground(self.labels)
+
+
+@dataclass(frozen=True)
+class FillHolesOptions:
+    """Of which labels the holes are filled.
+
+    Attributes:
+        labels: the values it is done for, each on its own; None takes all but 0.
+    """
+
+    labels: list[int] | None = None
 
     def __post_init__(self) -> None:
         if self.labels is not None:

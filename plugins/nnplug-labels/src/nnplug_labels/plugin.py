@@ -14,6 +14,8 @@ OFFERED = (
     ("binarize", "values:Binarize", "foreground against background"),
     ("by_name", "values:ByName", "labels by the names of the source's values"),
     ("largest_component", "components:LargestComponent", "only the largest part of each label"),
+    ("minimum_volume", "components:MinimumVolume", "parts of a label below a volume are dropped"),
+    ("fill_holes", "holes:FillHoles", "background inside a label becomes that label"),
 )
 
 

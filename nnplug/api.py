@@ -1,0 +1,124 @@
+"""Every verb as a function: ``nnplug.train(["dataset=mine", "fold=0"])``.
+
+Each takes overrides as the command line does, and returns its result. Errors are raised as
+:class:`nnplug.errors.NnplugError`; nothing exits, and ``sys.argv`` is not looked at. What is
+done is said on standard error as on the command line.
+
+nnU-Net reads its folders when it is imported, so a process serves one ``paths.root``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from nnplug.catalog import Catalog
+    from nnplug.data.problems import Report
+    from nnplug.data.summary import Scores
+    from nnplug.engine.prediction import CaseResult
+    from nnplug.engine.selection import Candidate
+    from nnplug.engine.training import TrainResult
+    from nnplug.stages.convert import Result
+
+T = TypeVar("T")
+
+
+def convert(overrides: Sequence[str] = ()) -> Result:
+    """Convert source images to a task folder; returns what was done."""
+
+    def task(config: Mapping[str, Any], catalog: Catalog) -> Result:
+        from nnplug.config.load import data_settings
+        from nnplug.stages import convert
+
+        return convert.run(data_settings(config, catalog), catalog)
+
+    return _run("convert", task, overrides)
+
+
+def check(overrides: Sequence[str] = ()) -> Report:
+    """Look for mistakes in a task folder or a source; returns them, and raises for none."""
+
+    def task(config: Mapping[str, Any], catalog: Catalog) -> Report:
+        from nnplug.config.load import data_settings
+        from nnplug.stages import check
+
+        return check.run(data_settings(config, catalog), catalog)
+
+    return _run("check", task, overrides)
+
+
+def plan(overrides: Sequence[str] = ()) -> str:
+    """Plan and preprocess; returns the plans identifier to train with."""
+
+    def task(config: Mapping[str, Any], catalog: Catalog) -> str:
+        from nnplug.config.folders import Folders
+        from nnplug.config.load import model_settings
+        from nnplug.stages import device, plan
+
+        settings = model_settings(config, catalog)
+        folders = Folders.below(settings.paths.root)
+        device.enter(settings, catalog, folders)
+        return plan.run(settings, catalog, folders)
+
+    return _run("plan", task, overrides)
+
+
+def train(overrides: Sequence[str] = ()) -> TrainResult:
+    """Convert and plan what is missing, train one fold and validate it."""
+
+    def task(config: Mapping[str, Any], catalog: Catalog) -> TrainResult:
+        from nnplug.config.load import model_settings
+        from nnplug.stages import train
+
+        return train.run(model_settings(config, catalog), catalog, config)
+
+    return _run("train", task, overrides)
+
+
+def predict(overrides: Sequence[str] = ()) -> list[CaseResult]:
+    """Segment new images; returns one result for each case that had no mask yet."""
+
+    def task(config: Mapping[str, Any], catalog: Catalog) -> list[CaseResult]:
+        from nnplug.config.load import predict_settings
+        from nnplug.stages import predict
+
+        return predict.run(predict_settings(config, catalog), catalog)
+
+    return _run("predict", task, overrides)
+
+
+def best(overrides: Sequence[str] = ()) -> Candidate:
+    """Compare networks and their pairs by cross-validation; returns the best."""
+
+    def task(config: Mapping[str, Any], catalog: Catalog) -> Candidate:
+        from nnplug.config.best import best_settings
+        from nnplug.stages import best
+
+        return best.run(best_settings(config, catalog), catalog)
+
+    return _run("best", task, overrides)
+
+
+def evaluate(overrides: Sequence[str] = ()) -> Scores:
+    """Score predictions against reference labels."""
+
+    def task(config: Mapping[str, Any], catalog: Catalog) -> Scores:
+        from nnplug.config.load import evaluate_settings
+        from nnplug.stages import evaluate
+
+        return evaluate.run(evaluate_settings(config))
+
+    return _run("evaluate", task, overrides)
+
+
+def _run(verb: str, task: Callable[[Mapping[str, Any], Catalog], T], overrides: Sequence[str]) -> T:
+    from nnplug.catalog import Catalog
+    from nnplug.config import app
+    from nnplug.errors import ConfigError
+
+    if isinstance(overrides, str):
+        raise ConfigError(f"a list is wanted here: [{overrides!r}]", where=f"nnplug.{verb}")
+    catalog = Catalog.build()
+    result: T = app.call(task, app.compose(verb, overrides, catalog), catalog)
+    return result

@@ -1,0 +1,76 @@
+"""Batches that depend on the seed and their number only, so that a training can go on midway."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+class SeededBatches:
+    """A data loader whose every batch, and its augmentation, has a seed of its own.
+
+    Worker ``w`` of ``n`` makes the batches ``first + w``, ``first + w + n``, ... and their
+    queues are read in turn, so the sequence is the same for any number of workers.
+    """
+
+    def __init__(self, loader: Any, seed: tuple[int, int], first: int, workers: int) -> None:
+        self.loader = loader
+        self.seed = seed
+        self.index = first
+        self.workers = workers
+
+    def set_thread_id(self, number: int) -> None:
+        """Called by batchgenerators in each worker process."""
+        self.index += number
+        self.loader.set_thread_id(number)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        word = int(np.random.SeedSequence([*self.seed, self.index]).generate_state(1)[0])
+        np.random.seed(word)
+        random.seed(word)
+        self.index += self.workers
+        return next(self.loader)
+
+
+def seed_batches(trainer: Any, seed: int) -> None:
+    """Number the batches from the trainer's epoch on; before its workers start.
+
+    nnU-Net drops one batch of each kind when a training starts or goes on, so the epoch's own
+    batches follow the one that is dropped.
+    """
+    rounds = 2 if trainer.also_val_in_tr_mode else 1
+    streams = (
+        (trainer.tr_gen, trainer.num_batches_per_epoch),
+        (trainer.val_gen, trainer.num_val_batches_per_epoch * rounds),
+    )
+    for stream, (generator, an_epoch) in enumerate(streams):
+        generator.generator = SeededBatches(
+            generator.generator,
+            (seed, stream),
+            int(trainer.epoch) * an_epoch,
+            generator.num_processes,
+        )
+
+
+class Watched:
+    """Passes batches on and remembers which cases the last one was made of."""
+
+    def __init__(self, batches: Any) -> None:
+        self.batches = batches
+        self.cases: list[str] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        batch = next(self.batches)
+        self.cases = sorted({str(case) for case in batch.get("keys", ())})
+        return batch
+
+    next = __next__

@@ -1,0 +1,1 @@
+"""Bundles: trained models as one zip file in nnU-Net's own format, with more beside."""
