@@ -47,6 +47,8 @@ class Source:
         labels: label name to value of the dataset, background 0 among them; for formats whose
             regions carry names. Empty where nothing is known.
         unlabelled: no labels are expected; every case is a test case.
+        reference: the number of the channel whose grid a case gets; regions that are given in
+            the patient's coordinates are drawn on it.
         layout: patterns for layouts that are not recognised.
     """
 
@@ -54,6 +56,7 @@ class Source:
     channels: Mapping[int, str] = field(default_factory=lambda: {0: "image"})
     labels: Mapping[str, int] = field(default_factory=dict)
     unlabelled: bool = False
+    reference: int = 0
     layout: Layout = Layout()
 
 

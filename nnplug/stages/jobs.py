@@ -34,6 +34,7 @@ def find_jobs(settings: DataSettings, catalog: Catalog, task: TaskFolder) -> lis
         channels=dict(sorted(dataset.channels.items())),
         labels=dict(dataset.labels),
         unlabelled=dataset.unlabelled,
+        reference=settings.reference or 0,
         layout=Layout(tuple(dataset.images), dataset.label),
     )
     converter = _converter(settings.converter, root, catalog)
