@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -67,21 +68,15 @@ def conversions(folder: Path) -> Iterator[Pair]:
     def ours(source: Path) -> Callable[[], object]:
         return lambda: bench_conversion.nnplug(source, folder)
 
-    what = f"convert {len(many)} DICOM series"
-    yield Pair(
-        what,
-        ours(whole),
-        "dcm2niix -z y",
-        lambda: bench_conversion.dcm2niix(many, folder),
-        runs=3,
-    )
-    yield Pair(
-        what,
-        ours(whole),
-        "dcm2niix -z y, two at a time",
-        lambda: bench_conversion.dcm2niix(many, folder, processes=2),
-        runs=3,
-    )
+    for processes, name in ((1, "dcm2niix -z y"), (2, "dcm2niix -z y, two at a time")):
+        for bare in (False, True):
+            yield Pair(
+                f"convert {len(many)} DICOM series",
+                ours(whole),
+                f"{name}{', without the script of its wheel' if bare else ''}",
+                partial(bench_conversion.dcm2niix, many, folder, processes, bare=bare),
+                runs=2,
+            )
     yield Pair(
         f"convert {len(few)} DICOM series",
         ours(part),

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
-COPIES = 10
+COPIES = 20
 _run = count()
 
 
@@ -49,19 +49,21 @@ def nnplug(source: Path, folder: Path) -> None:
     )
 
 
-def dcm2niix(series: list[Path], folder: Path, processes: int = 1) -> None:
+def dcm2niix(series: list[Path], folder: Path, processes: int = 1, *, bare: bool = False) -> None:
     """``dcm2niix -z y`` series by series, in one process or several side by side.
 
-    The wheel's program itself is run, without the Python script around it.
+    The command that the wheel installs is a Python script around the program; ``bare`` runs the
+    program itself.
     """
     import dcm2niix as wheel
 
+    program = wheel.bin if bare else Path(sys.executable).with_name("dcm2niix")
     out = folder / f"dcm2niix_{next(_run)}"
     out.mkdir()
 
     def convert(path: Path) -> None:
         subprocess.run(
-            [wheel.bin, "-z", "y", "-b", "n", "-o", out, "-f", path.name, path],
+            [program, "-z", "y", "-b", "n", "-o", out, "-f", path.name, path],
             check=True,
             capture_output=True,
         )

@@ -55,7 +55,7 @@ class DicomConverter:
         if not source.root.is_dir():
             raise SourceError("there is no such folder", where=str(source.root))
         source = replace(source, root=source.root.absolute())
-        files = self._cases(read_tree(source.root), source)
+        files = self._cases(read_tree(source.root, source.apply), source)
         if not any(images(entries) for case in files for entries in case.groups):
             raise SourceError(
                 "there is no DICOM image in it",
