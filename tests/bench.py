@@ -63,7 +63,9 @@ def pairs(folder: Path) -> Iterator[Pair]:
 def conversions(folder: Path) -> Iterator[Pair]:
     """An archive of DICOM series to .nii.gz on all cores."""
     whole, part = folder / "archive", folder / "part"
-    many, few = bench_conversion.archive(SERIES, whole), bench_conversion.archive(SERIES, part, 3)
+    many = bench_conversion.archive(SERIES, whole)
+    # dicom2nifti fails on the MR series.
+    few = bench_conversion.archive([path for path in SERIES if path.parent.name == "CT"], part)
 
     def ours(source: Path) -> Callable[[], object]:
         return lambda: bench_conversion.nnplug(source, folder)
@@ -78,7 +80,7 @@ def conversions(folder: Path) -> Iterator[Pair]:
                 runs=2,
             )
     yield Pair(
-        f"convert {len(few)} DICOM series",
+        f"convert {len(few)} CT series",
         ours(part),
         "dicom2nifti",
         lambda: bench_conversion.dicom2nifti(few, folder),

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 COPIES = 20
+NNUNET_VARIABLES = ("nnUNet_raw_data_base", "nnUNet_preprocessed", "RESULTS_FOLDER")
 _run = count()
 
 
@@ -34,8 +35,9 @@ def archive(series: list[Path], folder: Path, copies: int = COPIES) -> list[Path
 def nnplug(source: Path, folder: Path) -> None:
     """``nnplug convert`` of the whole archive, start-up included; no pictures for quality control.
 
-    The other tools draw none.
+    The other tools draw none. Each run starts with an empty root.
     """
+    kept = {name: value for name, value in os.environ.items() if name not in NNUNET_VARIABLES}
     subprocess.run(
         [
             *(Path(sys.executable).with_name("nnplug"), "convert", "converter=dicom"),
@@ -45,7 +47,7 @@ def nnplug(source: Path, folder: Path) -> None:
         ],
         check=True,
         capture_output=True,
-        env={**os.environ, "NNPLUG_CACHE": "off"},
+        env={**kept, "NNPLUG_CACHE": "off"},
     )
 
 
