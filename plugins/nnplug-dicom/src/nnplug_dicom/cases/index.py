@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from nnplug.errors import SourceError
 from nnplug.types import Apply
@@ -177,10 +177,5 @@ def _near(one: Sequence[float] | None, other: Sequence[float] | None, within: fl
 
 
 def _common_folder(paths: list[Path], root: Path) -> str:
-    parents = [p.parent.relative_to(root).parts for p in paths]
-    shared: list[str] = []
-    for parts in zip(*parents, strict=False):
-        if len(set(parts)) > 1:
-            break
-        shared.append(parts[0])
-    return PurePath(*shared).as_posix()
+    folders = {path.parent for path in paths}
+    return Path(os.path.commonpath(folders)).relative_to(root).as_posix()
