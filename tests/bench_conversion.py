@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
-COPIES = 10
+COPIES = 20
+NNUNET_VARIABLES = ("nnUNet_raw_data_base", "nnUNet_preprocessed", "RESULTS_FOLDER")
 _run = count()
 
 
@@ -34,8 +35,9 @@ def archive(series: list[Path], folder: Path, copies: int = COPIES) -> list[Path
 def nnplug(source: Path, folder: Path) -> None:
     """``nnplug convert`` of the whole archive, start-up included; no pictures for quality control.
 
-    The other tools draw none.
+    The other tools draw none. Each run starts with an empty root.
     """
+    kept = {name: value for name, value in os.environ.items() if name not in NNUNET_VARIABLES}
     subprocess.run(
         [
             *(Path(sys.executable).with_name("nnplug"), "convert", "converter=dicom"),
@@ -45,23 +47,25 @@ def nnplug(source: Path, folder: Path) -> None:
         ],
         check=True,
         capture_output=True,
-        env={**os.environ, "NNPLUG_CACHE": "off"},
+        env={**kept, "NNPLUG_CACHE": "off"},
     )
 
 
-def dcm2niix(series: list[Path], folder: Path, processes: int = 1) -> None:
+def dcm2niix(series: list[Path], folder: Path, processes: int = 1, *, bare: bool = False) -> None:
     """``dcm2niix -z y`` series by series, in one process or several side by side.
 
-    The wheel's program itself is run, without the Python script around it.
+    The command that the wheel installs is a Python script around the program; ``bare`` runs the
+    program itself.
     """
     import dcm2niix as wheel
 
+    program = wheel.bin if bare else Path(sys.executable).with_name("dcm2niix")
     out = folder / f"dcm2niix_{next(_run)}"
     out.mkdir()
 
     def convert(path: Path) -> None:
         subprocess.run(
-            [wheel.bin, "-z", "y", "-b", "n", "-o", out, "-f", path.name, path],
+            [program, "-z", "y", "-b", "n", "-o", out, "-f", path.name, path],
             check=True,
             capture_output=True,
         )

@@ -23,6 +23,9 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SPACING = (1.0, 1.5, 2.0)
 ORIGIN = (-10.0, 20.0, 5.5)
 
+# A shell lets its background jobs ignore Ctrl-C, and processes that tests start would inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:

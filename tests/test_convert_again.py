@@ -56,7 +56,7 @@ def test_untouched_files_are_not_read_again_and_no_worker_starts(
     def refuse(*_: object) -> None:
         raise AssertionError("read, or started a worker")
 
-    for name in ("nnplug.data.fingerprint.content_hash", "nnplug.stages.convert.each"):
+    for name in ("nnplug.data.fingerprint.content_hash", "nnplug.stages.workers._Worker"):
         monkeypatch.setattr(name, refuse)
     assert convert.run(settings(source), core_catalog).unchanged == 2
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nnplug.stages import memory
-from nnplug.stages.workers import WorkerKilled, each
+from nnplug.stages.workers import Crew, WorkerKilled, each
 from nnplug.types import CaseSource
 
 
@@ -45,6 +45,17 @@ def whoami(_: int) -> int:
 def test_a_worker_leaves_ctrl_c_to_its_parent() -> None:
     pids = {outcome for _, outcome in each(whoami, range(3), 1)}
     assert len(pids) == 1
+
+
+def test_a_crew_keeps_its_workers_and_the_order() -> None:
+    with Crew(2) as crew:
+        assert crew.map(double, [5, 1, 2]) == [10, 2, 4]
+        before = {process.pid for process in multiprocessing.active_children()}
+        assert {pid for _, pid in crew.each(whoami, range(20))} <= before
+        with pytest.raises(ValueError, match="four"):
+            crew.map(double, [1, 4])
+        assert {pid for _, pid in crew.each(whoami, range(5), limit=1)} <= before
+    assert not multiprocessing.active_children()
 
 
 def test_items_are_fetched_only_when_a_worker_is_free() -> None:
@@ -92,3 +103,5 @@ def test_large_cases_get_fewer_workers(tmp_path: Path, monkeypatch: pytest.Monke
     assert memory.workers([*cases("a"), *cases("a", "folder")]) == 9
     assert memory.workers(cases("b", "folder")) == 1
     assert memory.workers(cases("absent")) >= 1
+    further = {"files": (str(tmp_path / "b"),)}
+    assert memory.workers([CaseSource("x", (tmp_path / "a",), details=further)]) == 1

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy import ndimage
 
 from nnplug.data.sampling import sample
 
@@ -63,7 +65,7 @@ class Measures:
         orientation: DICOM's letters of the axes x, y, z, e.g. ``LPS``; the nearest ones for
             oblique images.
         channels: the images in channel order.
-        regions: label value to region; without the background 0.
+        regions: label value to region, of values above 0.
     """
 
     size: tuple[int, ...]
@@ -114,21 +116,28 @@ def _intensities(image: sitk.Image) -> Intensities:
 
 
 def _regions(label: sitk.Image) -> dict[int, Region]:
-    shapes = sitk.LabelShapeStatisticsImageFilter()
-    shapes.ComputePerimeterOff()
-    shapes.Execute(label)
+    values = sitk.GetArrayViewFromImage(label)
     low, high = _extent(label)
+    voxel = float(np.prod(label.GetSpacing()))
     regions = {}
-    for value in shapes.GetLabels():
-        centroid = shapes.GetCentroid(value)
+    for value, box in enumerate(ndimage.find_objects(values), start=1):
+        if box is None:
+            continue
+        voxels, centre = _centre(values[box] == value)
+        index = [float(c) + part.start for c, part in zip(centre, box, strict=True)]
+        centroid = label.TransformContinuousIndexToPhysicalPoint(index[::-1])
         place = (np.asarray(centroid) - low) / (high - low)
-        regions[int(value)] = Region(
-            voxels=int(shapes.GetNumberOfPixels(value)),
-            volume_mm3=float(shapes.GetPhysicalSize(value)),
-            centroid_mm=_three(centroid),
-            place=_three(place),
-        )
+        regions[value] = Region(voxels, voxels * voxel, _three(centroid), _three(place))
     return regions
+
+
+def _centre(mask: NDArray[np.bool_]) -> tuple[int, NDArray[np.float64]]:
+    """How many voxels are set, and the mean of their indices (z, y, x)."""
+    flat = mask.sum(axis=2, dtype=np.int64)
+    along = [flat.sum(axis=1), flat.sum(axis=0), mask.sum(axis=(0, 1), dtype=np.int64)]
+    voxels = int(flat.sum())
+    sums = [float(np.arange(len(counts)) @ counts) for counts in along]
+    return voxels, np.divide(sums, voxels)
 
 
 def _extent(image: sitk.Image) -> tuple[np.ndarray, np.ndarray]:

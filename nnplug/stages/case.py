@@ -90,11 +90,13 @@ def prepare(job: Job) -> Prepared:
 
 @contextlib.contextmanager
 def named(job: Job) -> Iterator[None]:
-    """Every error names the case."""
+    """Every error names the case, once."""
     case = f"case {job.numbered.source.name}"
     try:
         yield
     except NnplugError as error:
+        if error.where and error.where.startswith(case):
+            raise
         where = case + (f", {error.where}" if error.where else "")
         raise type(error)(error.problem, where=where, hint=error.hint) from error
     except MemoryError as error:

@@ -20,7 +20,7 @@ from nnplug.stages import memory, store
 from nnplug.stages.case import Job
 from nnplug.stages.jobs import find_jobs, source_folder, steps
 from nnplug.stages.locking import locked
-from nnplug.stages.workers import WorkerKilled, each
+from nnplug.stages.workers import Crew, WorkerKilled
 
 
 @dataclass(frozen=True)
@@ -57,19 +57,19 @@ def run(settings: DataSettings, catalog: Catalog) -> Result:
     folders = Folders.below(settings.paths.root)
     task = TaskFolder(folders.task(settings.dataset.task))
     _refuse_taken(task, folders)
-    found = find_jobs(settings, catalog, task)
-    say(
-        f"{settings.dataset.task}: {len(found)} cases with converter "
-        f"{found[0].converter.name!r} from {settings.dataset.source}"
-    )
-    with ExitStack() as held:
+    with ExitStack() as held, Crew(settings.workers) as crew:
+        found = find_jobs(settings, catalog, task, crew.map)
+        say(
+            f"{settings.dataset.task}: {len(found)} cases with converter "
+            f"{found[0].converter.name!r} from {settings.dataset.source}"
+        )
         with locked(folders.raw_data, "is being changed", name=f".{task.path.name[:7]}.lock"):
             _refuse_taken(task, folders)
             held.enter_context(locked(task.path, "is being converted"))
-        return _convert(settings, task, found)
+        return _convert(settings, task, found, crew)
 
 
-def _convert(settings: DataSettings, task: TaskFolder, found: Sequence[Job]) -> Result:
+def _convert(settings: DataSettings, task: TaskFolder, found: Sequence[Job], crew: Crew) -> Result:
     previous = task.rows()
     was_complete = task.is_complete
     todo = [replace(job, previous=previous.get(job.numbered.source.name)) for job in found]
@@ -78,7 +78,7 @@ def _convert(settings: DataSettings, task: TaskFolder, found: Sequence[Job]) -> 
     refused: list[NnplugError] = []
     with (
         progress("converting", len(todo)) as advance,
-        closing(_outcomes(todo, settings)) as outcomes,
+        closing(_outcomes(todo, settings, crew)) as outcomes,
     ):
         for outcome in outcomes:
             if isinstance(outcome, Row):
@@ -111,7 +111,7 @@ def _same(old: Row | None, new: Row) -> bool:
 
 
 def _outcomes(
-    todo: Sequence[Job], settings: DataSettings
+    todo: Sequence[Job], settings: DataSettings, crew: Crew
 ) -> Generator[Row | Exception, None, None]:
     """Untouched cases at once, then the others as they come from the workers."""
     left = []
@@ -126,7 +126,7 @@ def _outcomes(
     workers = min(settings.workers, len(left))
     if settings.memory_bound:
         workers = min(workers, memory.workers(job.numbered.source for job in left))
-    with closing(each(store.convert, left, workers)) as outcomes:
+    with closing(crew.each(store.convert, left, workers)) as outcomes:
         for job, outcome in outcomes:
             if isinstance(outcome, WorkerKilled):
                 yield SourceError(

@@ -15,13 +15,21 @@ from nnplug.data.taskfolder import TaskFolder
 from nnplug.errors import ConfigError, PluginError, SourceError
 from nnplug.stages import sources
 from nnplug.stages.case import Job, Tool
-from nnplug.types import CaseSource, Layout, Source, ValueRemapper, VoxelRemapper
+from nnplug.types import Apply, CaseSource, Layout, Source, ValueRemapper, VoxelRemapper
 
 KEY_BYTES = 16
 
 
-def find_jobs(settings: DataSettings, catalog: Catalog, task: TaskFolder) -> list[Job]:
+def find_jobs(
+    settings: DataSettings, catalog: Catalog, task: TaskFolder, apply: Apply = map
+) -> list[Job]:
     """What there is to convert, one job a case; no pixel is read.
+
+    Args:
+        settings: the dataset, the converter and what is done to labels.
+        catalog: converters and remappers by name.
+        task: where the cases will go.
+        apply: lets the converter read headers in several processes.
 
     Raises:
         ConfigError, PluginError: a converter, remapper or option that can't be used.
@@ -34,7 +42,9 @@ def find_jobs(settings: DataSettings, catalog: Catalog, task: TaskFolder) -> lis
         channels=dict(sorted(dataset.channels.items())),
         labels=dict(dataset.labels),
         unlabelled=dataset.unlabelled,
+        reference=settings.reference or 0,
         layout=Layout(tuple(dataset.images), dataset.label),
+        apply=apply,
     )
     converter = _converter(settings.converter, root, catalog)
     remap = tuple(_remapper(choice, catalog) for choice in settings.remap)

@@ -20,9 +20,13 @@ def workers(cases: Iterable[CaseSource]) -> int:
     unpacked is only known once it is read; its files are taken times :data:`EXPANSION`, which
     is more than lossless compression of 16-bit scans gains.
     """
-    largest = max((sum(map(_bytes, set(case.images))) for case in cases), default=0)
+    largest = max((sum(map(_bytes, _images(case))) for case in cases), default=0)
     need = VOLUMES * EXPANSION * max(largest, 1)
     return max(1, int(psutil.virtual_memory().available) // need)
+
+
+def _images(case: CaseSource) -> set[Path]:
+    return {*case.images, *map(Path, case.details.get("files", ()))}
 
 
 def _bytes(path: Path) -> int:

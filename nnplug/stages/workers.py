@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
@@ -25,69 +25,112 @@ class WorkerKilled(DataError):  # noqa: N818 - what happened, not only an error
         super().__init__("a worker process was killed", hint="too little memory? try workers=1")
 
 
-def each(
-    function: Callable[[A], B], items: Iterable[A], workers: int
-) -> Generator[tuple[A, B | Exception], None, None]:
-    """Apply ``function`` (of a module) to every item in worker processes.
+class Crew:
+    """Up to ``size`` worker processes, started when they are needed and kept until the end."""
 
-    Yields each item with its result or exception, as they come. An item whose worker is killed
-    costs no other: it is tried again at the end, alone, and then comes with a
-    :class:`WorkerKilled`. Close the generator to stop early; items under way are finished.
-    """
-    again = []
-    for item, outcome in _once(function, items, workers):
-        if isinstance(outcome, WorkerKilled):
-            again.append(item)
-        else:
-            yield item, outcome
-    yield from _once(function, again, 1)
+    def __init__(self, size: int) -> None:
+        self._size = max(size, 1)
+        self._idle: list[_Worker] = []
+        self._busy: dict[Connection, tuple[_Worker, Any]] = {}
 
+    def __enter__(self) -> Crew:
+        return self
 
-def _once(
-    function: Callable[[A], B], items: Iterable[A], workers: int
-) -> Generator[tuple[A, B | Exception], None, None]:
-    waiting = iter(items)
-    idle: list[_Worker] = []
-    busy: dict[Connection, tuple[_Worker, A]] = {}
-    try:
+    def __exit__(self, *_: object) -> None:
+        """Let the workers finish what they are doing."""
+        workers = [*self._idle, *(worker for worker, _ in self._busy.values())]
+        for worker in workers:
+            worker.pipe.close()
+        for worker in workers:
+            worker.end()
+
+    def each(
+        self, function: Callable[[A], B], items: Iterable[A], limit: int | None = None
+    ) -> Generator[tuple[A, B | Exception], None, None]:
+        """Apply ``function`` (of a module) to every item in the workers.
+
+        Yields each item with its result or exception, as they come. An item whose worker is
+        killed costs no other: it is tried again at the end, alone, and then comes with a
+        :class:`WorkerKilled`.
+
+        Args:
+            function: what to do.
+            items: fetched only when a worker is free.
+            limit: use no more than this many workers.
+        """
+        again = []
+        for item, outcome in self._once(function, items, min(limit or self._size, self._size)):
+            if isinstance(outcome, WorkerKilled):
+                again.append(item)
+            else:
+                yield item, outcome
+        yield from self._once(function, again, 1)
+
+    def map(self, function: Callable[[A], B], items: Sequence[A]) -> list[B]:
+        """The results in the order of the items; raises the first exception."""
+        numbered = _Numbered(function)
+        results: dict[int, B] = {}
+        for (number, _), outcome in self.each(numbered, list(enumerate(items))):
+            if isinstance(outcome, Exception):
+                raise outcome
+            results[number] = outcome
+        return [results[number] for number in range(len(items))]
+
+    def _once(
+        self, function: Callable[[A], B], items: Iterable[A], workers: int
+    ) -> Generator[tuple[A, B | Exception], None, None]:
+        waiting = iter(items)
         while True:
             for item in waiting:
-                worker = idle.pop() if idle else _Worker(function)
-                busy[worker.pipe] = worker, item
-                worker.give(item)
-                if len(busy) == workers:
+                worker = self._idle.pop() if self._idle else _Worker()
+                self._busy[worker.pipe] = worker, item
+                worker.give((function, item))
+                if len(self._busy) == workers:
                     break
-            if not busy:
+            if not self._busy:
                 return
-            for pipe in wait(list(busy)):
+            for pipe in wait(list(self._busy)):
                 assert isinstance(pipe, Connection)
-                worker, item = busy[pipe]
+                worker, item = self._busy[pipe]
                 outcome = worker.take()
-                del busy[pipe]
+                del self._busy[pipe]
                 if isinstance(outcome, WorkerKilled):
                     worker.end()
                 else:
-                    idle.append(worker)
+                    self._idle.append(worker)
                 yield item, outcome
-    finally:
-        for worker in [*idle, *(worker for worker, _ in busy.values())]:
-            worker.pipe.close()
-        for worker in [*idle, *(worker for worker, _ in busy.values())]:
-            worker.end()
+
+
+def each(
+    function: Callable[[A], B], items: Iterable[A], workers: int
+) -> Generator[tuple[A, B | Exception], None, None]:
+    """:meth:`Crew.each` with workers of its own; close it to stop early."""
+    with Crew(workers) as crew:
+        yield from crew.each(function, items)
+
+
+class _Numbered:
+    """A function of an item that carries its number."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def __call__(self, item: tuple[int, Any]) -> Any:
+        return self._function(item[1])
 
 
 class _Worker:
-    """A process that applies one function to what comes through its pipe, until that closes."""
+    """A process that applies functions to what comes through its pipe, until that closes."""
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
+    def __init__(self) -> None:
         self.pipe, other = SPAWN.Pipe()
-        self._process = SPAWN.Process(target=_serve, args=(function, other), daemon=True)
+        self._process = SPAWN.Process(target=_serve, args=(other,), daemon=True)
         self._process.start()
         other.close()
 
-    def give(self, item: Any) -> None:
+    def give(self, work: Any) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.pipe.send(item)
+            self.pipe.send(work)
 
     def take(self) -> Any:
         try:
@@ -101,11 +144,11 @@ class _Worker:
         self._process.close()
 
 
-def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
+def _serve(pipe: Connection) -> None:
     _enter()
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            item = pipe.recv()
+            function, item = pipe.recv()
             try:
                 outcome = function(item)
             except Exception as error:

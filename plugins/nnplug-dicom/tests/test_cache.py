@@ -10,6 +10,7 @@ import pytest
 
 from nnplug_dicom.cases import index
 from nnplug_dicom.cases.index import read_file, read_tree
+from nnplug_dicom.headers import cache
 from nnplug_dicom.headers.cache import cache_file
 
 
@@ -46,6 +47,24 @@ def test_only_what_changed_is_read_again(tmp_path, write_series, read):
         names = {name for (name,) in database.execute("SELECT name FROM files")}
     database.close()
     assert names == {os.fsencode(e.path.name) for e in changed.entries if not e.problem}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_many_files_are_read_in_parts(tmp_path, write_series, monkeypatch, kept):
+    write_series(tmp_path)
+    (tmp_path / "broken.dcm").write_text("not DICOM")
+    expected = read_tree(tmp_path)
+    monkeypatch.setattr(cache, "_FEW", 3)
+    monkeypatch.setattr(cache, "_PART", 2)
+    monkeypatch.setenv("NNPLUG_CACHE", str(tmp_path / "other") if kept else "off")
+    parts = []
+
+    def apply(function, items):
+        parts.extend(len(item) for item in items)
+        return map(function, items)
+
+    assert read_tree(tmp_path, apply) == expected
+    assert parts == [2, 2, 1]
 
 
 def test_names_that_are_no_text(tmp_path, write_series, read):

@@ -173,8 +173,13 @@ def test_options_are_checked():
 def test_a_file_that_changes_between_finding_and_reading(tmp_path, write_series):
     paths = write_series(tmp_path / "case")
     (found,) = discover(tmp_path, unlabelled=True)
+    size = paths[2].stat().st_size
+    paths[2].write_bytes(bytes(2 * size))
+    changed = rf"case case, channel 0, {paths[2].name}: is no longer the image that was found"
+    with pytest.raises(SourceError, match=changed):
+        DicomConverter().read(found)
     paths[2].write_text("something else, and no DICOM any more")
-    with pytest.raises(SourceError, match=rf"case case, channel 0: {paths[2].name}: is no DICOM"):
+    with pytest.raises(SourceError, match=rf"{paths[2].name}: the file is cut off: 0 of"):
         DicomConverter().read(found)
     paths[2].unlink()
     with pytest.raises(SourceError, match=rf"{paths[2].name}: can't be read"):

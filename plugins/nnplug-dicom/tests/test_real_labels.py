@@ -11,8 +11,10 @@ import pytest
 import SimpleITK as sitk
 
 from nnplug.errors import SourceError
+from nnplug.types import Source
+from nnplug_dicom.converter import DicomConverter
 from nnplug_dicom.labels.draw import ImageReference, draw_label, names
-from nnplug_dicom.options import DicomLabels
+from nnplug_dicom.options import DicomLabels, DicomOptions
 from nnplug_dicom.volumes.lattice import Lattice
 
 with warnings.catch_warnings():
@@ -49,6 +51,18 @@ def test_sarcoma_contours_equal_the_reference_masks(data, modality):
         dice = 2 * np.count_nonzero(mask & expected) / (mask.sum() + expected.sum())
         assert dice >= 0.999, (case.name, dice)
         assert notes["label GTV"].startswith("names this series but none of its images")
+
+
+def test_regions_are_drawn_on_the_reference_channel(data):
+    options = DicomOptions(labels=DicomLabels(format="rtstruct", rois={"GTV": ["GTV_Mass_CT"]}))
+    converter = DicomConverter(options)
+    source = Source(
+        data / "sts" / "dicom", {0: "PET", 1: "CT"}, {"background": 0, "GTV": 1}, reference=1
+    )
+    case = next(found for found in converter.discover(source) if found.name == "STS_002")
+    label = converter.read(case).label
+    truth = sitk.ReadImage(data / "sts" / "nifti" / "STS_002" / "CT_mask.nii.gz")
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(label), sitk.GetArrayFromImage(truth) > 0)
 
 
 def test_the_structure_set_of_the_channel_is_taken(data):

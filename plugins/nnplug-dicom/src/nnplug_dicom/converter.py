@@ -14,7 +14,6 @@ from nnplug.types import Case, CaseSource, Source
 from nnplug_dicom.cases.folders import CaseFiles, cases_by_folder
 from nnplug_dicom.cases.index import Index, images, read_tree
 from nnplug_dicom.cases.labelling import NO_LABEL
-from nnplug_dicom.cases.members import read_planes
 from nnplug_dicom.cases.patients import cases_by_id
 from nnplug_dicom.cases.plan import plan_case
 from nnplug_dicom.cases.select import unknown_rules
@@ -56,7 +55,7 @@ class DicomConverter:
         if not source.root.is_dir():
             raise SourceError("there is no such folder", where=str(source.root))
         source = replace(source, root=source.root.absolute())
-        files = self._cases(read_tree(source.root), source)
+        files = self._cases(read_tree(source.root, source.apply), source)
         if not any(images(entries) for case in files for entries in case.groups):
             raise SourceError(
                 "there is no DICOM image in it",
@@ -76,7 +75,7 @@ class DicomConverter:
         return cases
 
     def read(self, case: CaseSource) -> Case:
-        """Read one case; each image has the grid of its own series, the label that of the first.
+        """Read one case; each image has the grid of its own series, the label that of one.
 
         Raises:
             SourceError: a series is no regular volume, a label does not fit, a file is damaged
@@ -84,18 +83,16 @@ class DicomConverter:
         """
         if "problem" in case.details:
             raise SourceError(str(case.details["problem"]), where=f"case {case.name}")
-        volumes, notes, first = list[Volume](), dict[str, str](), list[Header]()
-        for channel, files in enumerate(case.details["series"]):
+        volumes, notes = list[Volume](), dict[str, str]()
+        for channel, headers in enumerate(case.details["series"]):
             try:
-                headers = read_planes(files)
                 volumes.append(read_series(headers, self.options))
             except SourceError as error:
                 raise _within(error, f"case {case.name}, channel {channel}") from error
-            first = first or headers
             notes[f"series {channel}"] = _note(headers[0], volumes[-1].image)
             notes |= {f"{key} {channel}": note for key, note in volumes[-1].notes.items()}
         try:
-            label, label_notes = self._label(case, volumes[0], first)
+            label, label_notes = self._label(case, volumes)
         except SourceError as error:
             raise _within(error, f"case {case.name}, label") from error
         return Case(tuple(v.image for v in volumes), label, {**notes, **label_notes})
@@ -106,10 +103,12 @@ class DicomConverter:
         return cases_by_folder(index, source, one_exam=self.options.cases == "auto")
 
     def _label(
-        self, case: CaseSource, volume: Volume, headers: Sequence[Header]
+        self, case: CaseSource, volumes: Sequence[Volume]
     ) -> tuple[sitk.Image | None, Mapping[str, str]]:
         if case.label is None:
             return None, {}
+        number = case.details["reference"]
+        volume, headers = volumes[number], case.details["series"][number]
         if not case.details["structures"]:
             drawn = read_image(case.label)
             label = volume.label_onto(drawn)

@@ -144,8 +144,10 @@ def _paired(
 
 def _is_one_exam(index: Index) -> bool:
     studies = {header.study for header in images(index.entries)}
+    if len(studies) != 1 or "" in studies:
+        return False
     below = {e.path.relative_to(index.root).parts[0] for e in index.entries if e.images or e.other}
-    return len(studies) == 1 and "" not in studies and len(below) > 1
+    return len(below) > 1
 
 
 def _whole(index: Index, folder: Path) -> CaseFiles:

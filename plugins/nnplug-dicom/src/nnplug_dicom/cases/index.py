@@ -7,9 +7,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from nnplug.errors import SourceError
+from nnplug.types import Apply
 from nnplug_dicom.cases.split import split
 from nnplug_dicom.headers.cache import Entry, cached
 from nnplug_dicom.headers.frames import expand
@@ -82,12 +83,17 @@ class Index:
         return self.entries[start:end]
 
 
-def read_tree(root: Path) -> Index:
+def read_tree(root: Path, apply: Apply = map) -> Index:
     """Read the headers of all files below ``root``; those that are unchanged from the cache.
 
-    Damage is kept in the entries of the files.
+    Damage is kept in the entries of the files. ``apply`` is that of the source.
     """
-    return Index(root, tuple(cached(root, sorted(files_below(root), key=str), read_file)))
+    return Index(root, tuple(cached(root, sorted(files_below(root), key=str), read_files, apply)))
+
+
+def read_files(paths: Sequence[Path]) -> list[Entry]:
+    """Read the headers of several files."""
+    return [read_file(path) for path in paths]
 
 
 def read_file(path: Path) -> Entry:
@@ -171,10 +177,5 @@ def _near(one: Sequence[float] | None, other: Sequence[float] | None, within: fl
 
 
 def _common_folder(paths: list[Path], root: Path) -> str:
-    parents = [p.parent.relative_to(root).parts for p in paths]
-    shared: list[str] = []
-    for parts in zip(*parents, strict=False):
-        if len(set(parts)) > 1:
-            break
-        shared.append(parts[0])
-    return PurePath(*shared).as_posix()
+    folders = {path.parent for path in paths}
+    return Path(os.path.commonpath(folders)).relative_to(root).as_posix()

@@ -10,7 +10,6 @@ from nnplug.types import CaseSource, Source
 from nnplug_dicom.cases.folders import CaseFiles
 from nnplug_dicom.cases.index import Series, group, images, others
 from nnplug_dicom.cases.labelling import find_label
-from nnplug_dicom.cases.members import files_of
 from nnplug_dicom.cases.select import select
 from nnplug_dicom.options import DicomOptions
 
@@ -19,10 +18,10 @@ def plan_case(case: CaseFiles, source: Source, options: DicomOptions) -> CaseSou
     """Choose the series of each channel and the label; the subject is the PatientID.
 
     Returns:
-        The case. Its ``details`` hold ``"series"``, for each channel its files, each with the
-        planes of it that belong to the series (none for a file with one plane);
-        ``"structures"``, the SEGs or RTSTRUCTs; ``"labels"``, those of the source; and
-        ``"files"``, further files that are read. Or they hold ``"problem"``, the reason why
+        The case. Its ``details`` hold ``"series"``, for each channel the headers of its
+        planes; ``"structures"``, the SEGs or RTSTRUCTs; ``"labels"``, those of the source;
+        ``"reference"``, on which of the channels these are drawn; and ``"files"``, further
+        files that are read. Or they hold ``"problem"``, the reason why
         the case can't be read.
     """
     try:
@@ -45,9 +44,8 @@ def _plan(case: CaseFiles, source: Source, options: DicomOptions) -> CaseSource:
     label: tuple[Path, ...] = ()
     if not source.unlabelled and (case.split != "test" or case.label or case.structures):
         label = find_label(case, options.labels)
-    series = tuple(files_of(one) for one in chosen)
     structures = {structure.path for structure in case.structures}
-    further = [path for files in series for path, _ in files[1:]]
+    further = [str(header.path) for one in chosen for header in one.headers[1:]]
     return CaseSource(
         name=case.name,
         images=tuple(one.first.path for one in chosen),
@@ -55,9 +53,10 @@ def _plan(case: CaseFiles, source: Source, options: DicomOptions) -> CaseSource:
         subject=chosen[0].first.patient or case.name,
         split=case.split,
         details={
-            "series": series,
+            "series": tuple(one.headers for one in chosen),
             "structures": tuple(path for path in label if path in structures),
             "labels": dict(source.labels),
+            "reference": sorted(source.channels).index(source.reference),
             "files": (*dict.fromkeys(further), *map(str, label[1:])),
         },
     )

@@ -18,6 +18,7 @@ from sys import intern
 from typing import Any
 from zlib import crc32
 
+from nnplug.types import Apply
 from nnplug_dicom.headers.header import Header, Other
 
 _Stamp = tuple[int, int]
@@ -26,7 +27,8 @@ _HEADER = [f.name for f in fields(Header)][1:]
 _OTHER = [f.name for f in fields(Other)][1:]
 _FORMAT = 1
 _VERSION = crc32(repr((_FORMAT, _HEADER, _OTHER)).encode()) & 0x7FFFFFFF
-_BATCH = 5000
+_BATCH = 20000
+_FEW, _PART = 2000, 500
 _LOG = logging.getLogger(__name__)
 _TABLE = """CREATE TABLE IF NOT EXISTS files (
     name BLOB PRIMARY KEY, size INTEGER, mtime INTEGER, found TEXT) WITHOUT ROWID"""
@@ -63,7 +65,9 @@ def cache_file(root: Path) -> Path | None:
     return folder / f"{sha256(os.fsencode(root.resolve())).hexdigest()[:32]}.sqlite"
 
 
-def cached(root: Path, paths: Sequence[Path], read: Callable[[Path], Entry]) -> list[Entry]:
+def cached(
+    root: Path, paths: Sequence[Path], read: Callable[[Sequence[Path]], list[Entry]], apply: Apply
+) -> list[Entry]:
     """Return an entry a file, from the cache where size and time are the same, else by ``read``.
 
     Entries of files that are gone are removed, and those with a problem are not kept. A damaged
@@ -73,11 +77,12 @@ def cached(root: Path, paths: Sequence[Path], read: Callable[[Path], Entry]) -> 
     Args:
         root: the folder that the cache is for.
         paths: the files below it.
-        read: reads one file.
+        read: reads some files.
+        apply: how it is applied to all of them, see :class:`nnplug.types.Source`.
     """
     place = cache_file(root)
     if place is None:
-        return [read(path) for path in paths]
+        return _read(paths, read, apply)
     with closing(_Store(place)) as store:
         entries, new = dict[bytes, Entry](), []
         start = len(os.fsencode(root / "x")) - 1
@@ -91,14 +96,24 @@ def cached(root: Path, paths: Sequence[Path], read: Callable[[Path], Entry]) -> 
             else:
                 entries[name] = entry
         for first in range(0, len(new), _BATCH):
-            rows = []
-            for name, path, stamp in new[first : first + _BATCH]:
-                entries[name] = entry = read(path)
+            batch, rows = new[first : first + _BATCH], []
+            fresh = _read([path for _, path, _ in batch], read, apply)
+            for (name, _, stamp), entry in zip(batch, fresh, strict=True):
+                entries[name] = entry
                 if not entry.problem:
                     rows.append((name, *stamp, _pack(entry)))
             store.save(rows)
         store.forget(store.rows.keys() - entries.keys())
     return [entries[name] for name in names]
+
+
+def _read(
+    paths: Sequence[Path], read: Callable[[Sequence[Path]], list[Entry]], apply: Apply
+) -> list[Entry]:
+    if len(paths) < _FEW:
+        return read(paths)
+    parts = [paths[first : first + _PART] for first in range(0, len(paths), _PART)]
+    return [entry for part in apply(read, parts) for entry in part]
 
 
 class _Store:

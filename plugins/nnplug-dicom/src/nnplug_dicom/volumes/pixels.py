@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from nnplug_dicom.volumes.htj2k import HTJ2K, read_htj2k
 
 _PLAIN = {IMPLICIT, EXPLICIT}
 _NATIVE = {*_PLAIN, BIG_ENDIAN, ""}
+_LONGEST_HEAD = 12
+_PIXELS_HEAD = re.compile(rb"\xe0\x7f[\x08\x09\x10]\x00(O[BWFD]..)?....\Z", re.DOTALL)
 _RATIO = 1100
 _SMALL = 1 << 26
 
@@ -101,7 +104,7 @@ def _integer_type(header: Header) -> np.dtype[Any]:
 def _refuse_impossible(header: Header, place: tuple[int, int]) -> None:
     pixels = header.frames * header.rows * header.columns * max(header.tiles, 1) ** 2
     needed = (pixels * header.allocated + 7) // 8
-    held = header.path.stat().st_size - place[0]
+    held = max(_size(header.path) - place[0], 0)
     if header.syntax in _PLAIN and (there := min(place[1], held)) < needed:
         raise SourceError(
             f"the file is cut off: {there} of {needed} bytes of pixels", where=header.path.name
@@ -113,6 +116,13 @@ def _refuse_impossible(header: Header, place: tuple[int, int]) -> None:
             where=header.path.name,
             hint="the file is damaged; export it again",
         )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise SourceError(f"can't be read: {error.strerror}", where=path.name) from error
 
 
 def _by_file(headers: Sequence[Header]) -> Collection[list[int]]:
@@ -144,6 +154,13 @@ def _read_frames(header: Header, numbers: Sequence[int], targets: Sequence[Store
 
 def _read_plain(path: Path, start: int, numbers: Sequence[int], targets: Sequence[Stored]) -> None:
     with path.open("rb", buffering=0) as file:
+        file.seek(start - _LONGEST_HEAD)
+        if not _PIXELS_HEAD.search(file.read(_LONGEST_HEAD)):
+            raise SourceError(
+                "is no longer the image that was found",
+                where=path.name,
+                hint="does something change the source meanwhile? convert again",
+            )
         for number, target in zip(numbers, targets, strict=True):
             file.seek(start + number * target.nbytes)
             view, got = target.data.cast("B"), 0

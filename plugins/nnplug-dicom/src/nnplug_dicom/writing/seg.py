@@ -16,7 +16,6 @@ from pydicom.sr.codedict import codes
 
 from nnplug.errors import SourceError
 from nnplug.types import CaseSource
-from nnplug_dicom.cases.members import read_planes
 from nnplug_dicom.headers.header import Header
 from nnplug_dicom.labels.dataset import guarded, read_dataset
 from nnplug_dicom.writing.options import SegOptions, Terms
@@ -59,7 +58,7 @@ class SegWriter:
                 where=f"case {case.name}",
                 hint="predict the DICOM folder itself with dataset=NAME converter=dicom",
             )
-        headers = read_planes(series[channel])
+        headers = series[channel]
         values = planes_of(mask, headers)
         present = {name: value for name, value in labels.items() if (values == value).any()}
         numbers = np.zeros(values.shape, np.uint16)
