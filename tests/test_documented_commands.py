@@ -13,6 +13,7 @@ import yaml
 from nnplug.catalog import Catalog
 from nnplug.cli import VERBS
 from nnplug.config import load
+from nnplug.config.best import best_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -23,6 +24,8 @@ CHECKS = {
     "plan": load.model_settings,
     "train": load.model_settings,
     "predict": load.predict_settings,
+    "evaluate": lambda config, _: load.evaluate_settings(config),
+    "best": best_settings,
 }
 # The trainer that docs/plugins.md teaches to write is not installed.
 NOT_INSTALLED = "trainer=mine"

@@ -36,7 +36,7 @@ def trained(planned, tmp_path_factory, run_python) -> tuple[Path, str]:
     results = tmp_path_factory.mktemp("trained")
     code = TRAIN + textwrap.dedent(
         """
-        result = train(record={"owner": "nnplug", "version": "1", "where": f.raw_base})
+        result = train(record={"owner": "nnplug", "version": "0.1", "where": f.raw_base})
         print(result.epochs_done, result.mean_dice is not None, notes)
         print(result.summary_json.is_file(), result.model_folder.name, result.fold_folder.name)
         """
