@@ -46,7 +46,7 @@ def test_threads_share_a_predictor(head, tmp_path, run_python):
         found = {}
         with nnplug.Predictor(folder, device="cpu", root=root) as predictor:
             def work(name):
-                print("heard", name)
+                sys.stdout.write(f"heard {name}\\n")
                 found[name] = predictor.predict(image(name), softmax=True)
             threads = [threading.Thread(target=work, args=(name,)) for name in names]
             for thread in threads: thread.start()
