@@ -92,7 +92,7 @@ def best(overrides: Sequence[str] = ()) -> Candidate:
     """Compare networks and their pairs by cross-validation; returns the best."""
 
     def task(config: Mapping[str, Any], catalog: Catalog) -> Candidate:
-        from nnplug.config.best import best_settings
+        from nnplug.config.load import best_settings
         from nnplug.stages import best
 
         return best.run(best_settings(config, catalog), catalog)

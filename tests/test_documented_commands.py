@@ -13,7 +13,6 @@ import yaml
 from nnplug.catalog import Catalog
 from nnplug.cli import VERBS
 from nnplug.config import load
-from nnplug.config.best import best_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -25,7 +24,7 @@ CHECKS = {
     "train": load.model_settings,
     "predict": load.predict_settings,
     "evaluate": lambda config, _: load.evaluate_settings(config),
-    "best": best_settings,
+    "best": load.best_settings,
 }
 # The trainer that docs/plugins.md teaches to write is not installed.
 NOT_INSTALLED = "trainer=mine"

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from nnplug.catalog import Catalog, Shelf
 from nnplug.config.build import build, unknown_key
 from nnplug.config.settings import (
+    Best,
     Choice,
     Convert,
     Dataset,
@@ -101,6 +102,28 @@ def _task(dataset: Mapping[str, Any]) -> str | None:
         return None
     enough = {"channels": dataset.get("channels") or {0: "image"}, "unlabelled": True}
     return build(Dataset, {**dataset, **enough, "force_task_id": True}, "dataset").task
+
+
+def best_settings(config: Mapping[str, Any], catalog: Catalog) -> Best:
+    """Settings of ``best``.
+
+    Raises:
+        ConfigError: a key, type or value can't be used.
+        PluginError: a trainer, converter or remapper that is not there.
+    """
+    values = _prepared(config, catalog)
+    task = _task(values.pop("dataset", None) or {})
+    build(Convert, values.pop("convert", None) or {}, "convert")
+    for unused in ("converter", "remap", "memory_bound"):
+        values.pop(unused)
+    network = values.pop("network", None)
+    if network is not None:
+        raise ConfigError(
+            "best compares several", where="network", hint=f"networks=[{network}, ...]"
+        )
+    if task is None:
+        raise ConfigError("which dataset?", hint="give dataset=NAME")
+    return build(Best, {**values, "task": task})
 
 
 def evaluate_settings(config: Mapping[str, Any]) -> Evaluate:

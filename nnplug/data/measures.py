@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from nnplug.data import orientation
 from nnplug.data.sampling import sample
 
 PERCENTILES = (1, 50, 99)
@@ -81,7 +82,7 @@ def measure(images: Sequence[sitk.Image], label: sitk.Image | None) -> Measures:
     return Measures(
         size=tuple(grid.GetSize()),
         spacing=tuple(grid.GetSpacing()),
-        orientation=orientation(grid),
+        orientation=orientation.code(grid),
         channels=tuple(_intensities(image) for image in images),
         regions=_regions(label) if label is not None else {},
     )
@@ -93,12 +94,6 @@ def content(image: sitk.Image) -> str:
     digest = blake2b(f"{values.shape} {values.dtype}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
-
-
-def orientation(image: sitk.Image) -> str:
-    """DICOM's three letters of the directions in which x, y and z grow, e.g. ``LPS``."""
-    oriented = sitk.DICOMOrientImageFilter
-    return str(oriented.GetOrientationFromDirectionCosines(image.GetDirection()))
 
 
 def _intensities(image: sitk.Image) -> Intensities:

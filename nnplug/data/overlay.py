@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nnplug.data.files import replacing
-from nnplug.data.measures import orientation
+from nnplug.data.orientation import code
 from nnplug.data.sampling import sample
 
 COLOURS = np.array(
@@ -75,7 +75,7 @@ def write(image: sitk.Image, labels: Sequence[sitk.Image], path: Path) -> None:
 def _patient_axes(image: sitk.Image) -> tuple[NDArray[Any], tuple[float, ...]]:
     """A view of the voxels with axes to the head, the back and the left, and their spacings."""
     values = sitk.GetArrayViewFromImage(image)
-    letters = orientation(image)
+    letters = code(image)
     axes, flips = [], []
     for there, back in ("SI", "PA", "LR"):
         number = next(i for i, letter in enumerate(letters) if letter in (there, back))

@@ -100,7 +100,7 @@ def load_model(
             with loud():
                 options = find_options(record)
         trainer = _restore(cls, info, options, folder, path)
-        _set_mirroring(trainer, record)
+        set_mirroring(trainer, record)
         trainer.fp16 = device.mixed_precision
         params = [_weights(trainer, fold / f"{checkpoint}.model") for fold in chosen]
     mirrored = bool(trainer.data_aug_params.get("do_mirror"))
@@ -191,7 +191,8 @@ def _print(*args: Any, **_: Any) -> None:
     print(*args)  # noqa: T201 - goes to the log that quiet() opened
 
 
-def _set_mirroring(trainer: Any, record: dict[str, Any]) -> None:
+def set_mirroring(trainer: Any, record: dict[str, Any]) -> None:
+    """Let a restored trainer mirror at prediction as nnplug's record says that it trained."""
     trainer.data_aug_params = copy.deepcopy(trainer.data_aug_params)
     mirror = record.get("mirror")
     if isinstance(mirror, dict) and mirror.get("mirror_axes") is not None:

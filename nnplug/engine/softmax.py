@@ -8,7 +8,7 @@ from typing import Any
 from nnplug.engine.checkpoints import FINAL, read_record
 from nnplug.engine.construction import build, stop_workers
 from nnplug.engine.environment import Device
-from nnplug.engine.models import _set_mirroring
+from nnplug.engine.models import set_mirroring
 from nnplug.engine.output import quiet
 from nnplug.engine.safe import load_checkpoint
 from nnplug.engine.selection import VALIDATION
@@ -39,7 +39,7 @@ def write_softmax(job: TrainJob, device: Device, fold_folder: Path) -> None:
             path.unlink()
     with quiet(fold_folder / LOG):
         trainer = build(job, device, training=False)
-        _set_mirroring(trainer, read_record(checkpoint))
+        set_mirroring(trainer, read_record(checkpoint))
         _validate(trainer, content, fold_folder)
 
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from nnplug.catalog import Catalog
-from nnplug.config.best import best_settings
 from nnplug.config.build import build
 from nnplug.config.folders import Folders
-from nnplug.config.load import existing_folder, trainer_options
+from nnplug.config.load import best_settings, existing_folder, trainer_options
 from nnplug.config.settings import Best, Network
 from nnplug.console import console, progress, say, warn
 from nnplug.data.files import storage_errors, write_json
