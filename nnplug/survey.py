@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from nnplug._casefolders import is_label_name
-from nnplug._channels import suggest_channels
-from nnplug._detect import IMAGE_FOLDERS, LABEL_FOLDERS
-from nnplug._scan import Kind, entries, walk
 from nnplug.errors import SourceError
 from nnplug.layout import find_cases
+from nnplug.layout.casefolders import is_label_name
+from nnplug.layout.channels import suggest_channels
+from nnplug.layout.detect import IMAGE_FOLDERS, LABEL_FOLDERS
+from nnplug.layout.scan import Kind, entries, walk
 from nnplug.types import CaseSource, Found, Source, Survey
 
 Grid = tuple[tuple[int, ...], tuple[float, ...]]

@@ -11,17 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from nnplug._beside import beside
-from nnplug._casefolders import NO_LABEL, case_folders
-from nnplug._detect import LABEL_FOLDERS, holds_images
-from nnplug._merge import finish
-from nnplug._paired import is_numbered, paired
-from nnplug._patterns import by_patterns
-from nnplug._scan import Kind, entries, listed, natural_key, walk
 from nnplug.errors import SourceError
+from nnplug.layout.beside import beside
+from nnplug.layout.casefolders import NO_LABEL, case_folders
+from nnplug.layout.detect import LABEL_FOLDERS
+from nnplug.layout.merge import finish
+from nnplug.layout.paired import is_numbered, paired
+from nnplug.layout.patterns import by_patterns
+from nnplug.layout.scan import Kind, entries, listed, walk
 from nnplug.types import CaseSource, Source
-
-__all__ = ["find_cases", "holds_images", "natural_key"]
 
 
 def find_cases(

@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from nnplug._casefolders import IMAGE_WORDS, LABEL_WORDS, is_label_name
-from nnplug._scan import Kind, entries, listed, words
+from nnplug.layout.casefolders import IMAGE_WORDS, LABEL_WORDS, is_label_name
+from nnplug.layout.scan import Kind, entries, listed, words
 from nnplug.types import CaseSource, Source
 
 _ROLES = "|".join(sorted(LABEL_WORDS | IMAGE_WORDS, key=len, reverse=True))

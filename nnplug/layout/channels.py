@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from nnplug._casefolders import IMAGE_WORDS, LABEL_WORDS, is_label_name, own_words
-from nnplug._paired import CHANNEL, is_numbered
-from nnplug._scan import Kind, entries
+from nnplug.layout.casefolders import IMAGE_WORDS, LABEL_WORDS, is_label_name, own_words
+from nnplug.layout.paired import CHANNEL, is_numbered
+from nnplug.layout.scan import Kind, entries
 from nnplug.types import Source
 
 ONE = {0: "image"}

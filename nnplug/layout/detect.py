@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from nnplug._casefolders import is_label_name
-from nnplug._scan import Kind, entries, walk
+from nnplug.layout.casefolders import is_label_name
+from nnplug.layout.scan import Kind, entries, walk
 
 LABEL_FOLDERS = ("labels", "label", "masks", "segmentations")
 IMAGE_FOLDERS = ("images", "imagestr", "imagests")

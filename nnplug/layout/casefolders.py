@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nnplug._scan import Kind, contains, entries, listed, words
+from nnplug.layout.scan import Kind, contains, entries, listed, words
 from nnplug.types import CaseSource, Source
 
 LABEL_WORDS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import replace
 
-from nnplug._scan import Kind, listed, natural_key
 from nnplug.errors import SourceError
+from nnplug.layout.scan import Kind, listed, natural_key
 from nnplug.types import CaseSource, Source
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from nnplug._scan import Kind, entries, listed
+from nnplug.layout.scan import Kind, entries, listed
 from nnplug.types import CaseSource, Source, Split
 
 CHANNEL = re.compile(r"(.+)_([0-9]{4})")

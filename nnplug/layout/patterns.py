@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from nnplug._scan import Kind, listed, walk
 from nnplug.errors import SourceError
+from nnplug.layout.scan import Kind, listed, walk
 from nnplug.types import CaseSource, Source
 
 _PARTS = {
