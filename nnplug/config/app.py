@@ -23,6 +23,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import YAMLError
 
 from nnplug.catalog import Catalog, Entry, missing_hint
+from nnplug.config import guard
 from nnplug.config.build import unknown_key
 from nnplug.errors import ConfigError, NnplugError, StorageError
 from nnplug.types import TrainerSpec
@@ -41,6 +42,7 @@ def run(verb: str, task: Task, catalog: Catalog) -> None:
         NnplugError: whatever the task raises.
     """
     _offer(catalog)
+    guard.check_flags(sys.argv[1:])
     raised: list[NnplugError] = []
     called: list[bool] = []
 
@@ -106,6 +108,7 @@ def _offer(catalog: Catalog) -> None:
     """Make the plugins' names and config folders known to Hydra."""
     _SearchPath.plugin_paths = [(owner.name, path) for owner, path in catalog.config_paths]
     Plugins.instance().register(_SearchPath)
+    guard.install([path for _, path in catalog.config_paths])
     store = ConfigStore.instance()
     for converter in catalog.converters:
         store.store(group="converter", name=converter.spec.name, node=_defaults(converter))
