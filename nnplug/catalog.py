@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any, Generic, TypeVar
 
 from nnplug import stock
-from nnplug.errors import PluginError
-from nnplug.plugins import Host, Plugin, describe
+from nnplug.errors import NnplugError, PluginError
+from nnplug.plugins import BLOCK_VARIABLE, Host, Plugin, describe
 from nnplug.types import ConverterSpec, RemapperSpec, Spec, TrainerSpec, WriterSpec
+
+STRICT_VARIABLE = "NNPLUG_STRICT"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 S = TypeVar("S", ConverterSpec, RemapperSpec, TrainerSpec, WriterSpec)
 
@@ -48,12 +55,15 @@ class Shelf(Generic[S]):
         self._claims: dict[str, list[Entry[S]]] = {}
 
     def fill(self, hook: str) -> None:
-        """Take what the plugins return from ``hook``; a wrong type marks its plugin."""
+        """Take what the plugins return from ``hook``; what can't be used marks its plugin."""
         for owner, spec in self._host.collect(hook):
-            if not isinstance(spec, self._spec_type):
-                owner.problem = (
-                    f"{hook} must return {self._spec_type.__name__} objects, not {spec!r}"
-                )
+            problem = (
+                _complaint(spec)
+                if isinstance(spec, self._spec_type)
+                else f"must return {self._spec_type.__name__} objects, not {spec!r:.100}"
+            )
+            if problem:
+                owner.problem = f"{hook} {problem}"
                 continue
             self._claims.setdefault(spec.name, []).append(Entry(spec, owner))
             owner.offers.setdefault(self.kind, []).append(spec.name)
@@ -88,12 +98,14 @@ class Shelf(Generic[S]):
         if len(entries) > 1:
             raise PluginError(
                 self._conflict(name),
-                hint="uninstall one of them, or keep it out with NNPLUG_BLOCK=NAME",
+                hint=f"uninstall one of them, or keep it out with {BLOCK_VARIABLE}=NAME",
             )
         return entries[0]
 
     def _conflict(self, name: str) -> str:
-        owners = ", ".join(str(entry.owner) for entry in self._claims[name])
+        owners = ", ".join(dict.fromkeys(str(entry.owner) for entry in self._claims[name]))
+        if "," not in owners:
+            return f"{self.kind} {name!r} is offered twice by {owners}"
         return f"{self.kind} {name!r} is claimed by more than one plugin: {owners}"
 
 
@@ -109,8 +121,13 @@ class Catalog:
     config_paths: list[tuple[Plugin, str]] = field(default_factory=list)
 
     @classmethod
-    def build(cls, host: Host | None = None) -> Catalog:
-        """Ask every plugin what it offers."""
+    def build(cls, host: Host | None = None, *, forgiving: bool = False) -> Catalog:
+        """Ask every plugin what it offers.
+
+        Raises:
+            PluginError: ``NNPLUG_STRICT=1`` is set, a plugin is broken, and the caller is not
+                ``forgiving``.
+        """
         host = host or Host.load()
         converters = Shelf("converter", ConverterSpec, host)
         remappers = Shelf("remap", RemapperSpec, host)
@@ -121,7 +138,32 @@ class Catalog:
         trainers.fill("nnplug_trainers")
         writers.fill("nnplug_writers")
         paths = _config_paths(host)
+        if os.environ.get(STRICT_VARIABLE) == "1" and not forgiving:
+            _refuse_broken(host)
         return cls(host, converters, remappers, trainers, writers, paths)
+
+
+def _refuse_broken(host: Host) -> None:
+    broken = host.broken()
+    if broken:
+        raise PluginError(
+            "; ".join(f"the plugin {plugin} is broken ({plugin.problem})" for plugin in broken),
+            where=f"{STRICT_VARIABLE}=1",
+            hint=f"mend it, or keep it out with {BLOCK_VARIABLE}={broken[0].name}",
+        )
+
+
+def _complaint(spec: Spec) -> str | None:
+    """What is wrong with the fields of a spec, or None."""
+    for field_name, form in (("name", NAME), ("target", TARGET)):
+        value = getattr(spec, field_name)
+        if not isinstance(value, str) or not form.fullmatch(value):
+            return f"gives a spec the {field_name} {value!r:.100}, which can't be used"
+    if spec.options is not None and not (
+        isinstance(spec.options, type) and is_dataclass(spec.options)
+    ):
+        return f"gives {spec.name!r} options that are no dataclass: {spec.options!r:.100}"
+    return None
 
 
 def _stock_trainer(name: str) -> Entry[TrainerSpec] | None:
@@ -160,6 +202,25 @@ def load(spec: Spec, owner: Plugin | str) -> Any:
             f"the target {spec.target!r} of {spec.name!r} can't be imported: {describe(error)}",
             where=f"plugin {owner}",
             hint="this is an error of the plugin or a missing dependency of it",
+        ) from error
+
+
+@contextmanager
+def blamed(owner: Plugin | str, doing: str) -> Iterator[None]:
+    """An error that a plugin did not mean becomes one with its name.
+
+    Raises:
+        PluginError: for anything but nnplug's own errors, the system's and lack of memory.
+    """
+    try:
+        yield
+    except (NnplugError, OSError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"{doing}: {describe(error)}",
+            where=f"plugin {owner}",
+            hint="this is an error of the plugin; NNPLUG_TRACEBACK=1 shows where",
         ) from error
 
 

@@ -38,6 +38,8 @@ PLAIN_VERBS = {
     "doctor": "what this machine and installation can do",
 }
 
+NO_PLUGINS = "--no-plugins"
+
 HELP = """\
 nnplug {version} - nnU-Net v1 from a folder of scans to a scored prediction
 
@@ -50,6 +52,7 @@ usage: nnplug VERB [KEY=VALUE ...]
   nnplug VERB --help          the verb's keys and their values
   nnplug VERB --cfg job       the composed configuration
   nnplug train -m fold=0,1,2  a sweep over anything in the configuration
+  nnplug VERB --no-plugins    as if no plugin were installed
   nnplug --version
 
 Your own groups in ./nnplug_conf (or NNPLUG_CONF) are found without a flag. NNPLUG_ROOT sets
@@ -78,6 +81,9 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _dispatch(arguments: list[str]) -> None:
+    if NO_PLUGINS in arguments:
+        arguments = [argument for argument in arguments if argument != NO_PLUGINS]
+        os.environ["NNPLUG_BLOCK"] = "*"
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.stdout.write(_help())
     elif arguments[0] == "--version":

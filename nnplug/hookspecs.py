@@ -12,23 +12,48 @@ selects by name, so the order of installation never decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pluggy
 
 from nnplug.types import ConverterSpec, RemapperSpec, TrainerSpec, WriterSpec
 
 PROJECT = "nnplug"
+API = (1, 0)
+"""Version of the interface that plugins see: hooks, their arguments, and the public modules.
 
-hookspec = pluggy.HookspecMarker(PROJECT)
+The second number grows with every addition, the first with a change that breaks plugins. A
+plugin's module may state the one it was written for as ``nnplug_api = "1.0"``.
+"""
+
 hookimpl = pluggy.HookimplMarker(PROJECT)
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def hookspec(*, since: str, deprecated: str = "") -> Callable[[Function], Function]:
+    """Mark a hook.
+
+    Args:
+        since: the version of the interface that brought it. A hook may gain arguments later,
+            and loses none.
+        deprecated: what to use instead; who implements the hook is told for one minor version.
+    """
+
+    def mark(function: Function) -> Function:
+        function.since = since  # type: ignore[attr-defined]
+        said = f"the hook {function.__name__} is deprecated: {deprecated}"
+        warning = FutureWarning(said) if deprecated else None
+        return pluggy.HookspecMarker(PROJECT)(function, warn_on_impl=warning)
+
+    return mark
 
 
 # --- before the configuration is composed -------------------------------------------------
 
 
-@hookspec
+@hookspec(since="1.0")
 def nnplug_config_paths() -> Iterable[str]:
     """Folders of Hydra config groups, e.g. ``["pkg://my_package.conf"]``.
 
@@ -40,13 +65,13 @@ def nnplug_config_paths() -> Iterable[str]:
 # --- when the catalog is built ------------------------------------------------------------
 
 
-@hookspec
+@hookspec(since="1.0")
 def nnplug_converters() -> Iterable[ConverterSpec]:
     """Formats that this plugin reads. A name that another plugin has is an error."""
     raise NotImplementedError
 
 
-@hookspec
+@hookspec(since="1.0")
 def nnplug_remappers() -> Iterable[RemapperSpec]:
     """Label remappers of this plugin. A name that another plugin has is an error.
 
@@ -55,13 +80,13 @@ def nnplug_remappers() -> Iterable[RemapperSpec]:
     raise NotImplementedError
 
 
-@hookspec
+@hookspec(since="1.0")
 def nnplug_trainers() -> Iterable[TrainerSpec]:
     """Trainers of this plugin. A name that another plugin has is an error."""
     raise NotImplementedError
 
 
-@hookspec
+@hookspec(since="1.0")
 def nnplug_writers() -> Iterable[WriterSpec]:
     """Formats in which this plugin writes masks. A name that another plugin has is an error."""
     raise NotImplementedError
@@ -70,7 +95,7 @@ def nnplug_writers() -> Iterable[WriterSpec]:
 # --- when a source is converted with converter=auto ---------------------------------------
 
 
-@hookspec
+@hookspec(since="1.0")
 def nnplug_detect(source: Path) -> Iterable[str]:
     """Names of this plugin's converters that can read ``source``.
 

@@ -1,25 +1,33 @@
 """Finding plugins, and keeping one that misbehaves from spoiling the rest.
 
-Each entry point of the group ``nnplug`` is loaded by itself, in the order of the names; what
-goes wrong is kept with the plugin's name. ``NNPLUG_BLOCK=a,b`` keeps plugins from being
-imported at all.
+Each entry point of the group ``nnplug`` is loaded by itself, in the order of the names, within a
+time limit; what goes wrong is kept with the plugin's name. ``NNPLUG_BLOCK=a,b`` keeps plugins
+from being imported at all, ``NNPLUG_BLOCK=*`` all that are installed.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
 
-from nnplug import __version__, builtin, hookspecs
+from nnplug import __version__, _registration, builtin, hookspecs
+from nnplug._timelimit import TooLong, time_limit
+from nnplug.errors import Interrupted
 from nnplug.formats import plugin as formats
 
 GROUP = "nnplug"
 BLOCK_VARIABLE = "NNPLUG_BLOCK"
+BLOCK_ALL = "*"
+SECONDS_VARIABLE = "NNPLUG_PLUGIN_SECONDS"
+SECONDS = 30.0
 
 
 @dataclass
@@ -33,6 +41,7 @@ class Plugin:
         problem: why (part of) it can't be used; None if all is well.
         blocked: the user keeps it out.
         offers: what the catalog took from it, e.g. ``{"converter": ["dicom"]}``.
+        seconds: what importing it and asking it for its offers took.
     """
 
     name: str
@@ -41,6 +50,7 @@ class Plugin:
     problem: str | None = None
     blocked: bool = False
     offers: dict[str, list[str]] = field(default_factory=dict)
+    seconds: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.distribution} {self.version})"
@@ -49,11 +59,12 @@ class Plugin:
 class Host:
     """The loaded plugins of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = SECONDS) -> None:
         self.plugins: list[Plugin] = []
+        self._seconds = seconds
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
-        self._modules: dict[str, object] = {}
+        self._implementations: dict[str, dict[str, list[pluggy.HookImpl]]] = {}
 
     @classmethod
     def load(
@@ -62,59 +73,85 @@ class Host:
         environ: Mapping[str, str] = os.environ,
     ) -> Host:
         """Load the built-in plugins, then every entry point that is not blocked."""
-        host = cls()
-        host._add(Plugin("builtin", "nnplug", __version__), lambda: builtin)
-        host._add(Plugin("formats", "nnplug", __version__), lambda: formats)
+        host = cls(_seconds(environ))
+        host.add(Plugin("builtin", "nnplug", __version__), lambda: builtin)
+        host.add(Plugin("formats", "nnplug", __version__), lambda: formats)
         blocked = {name.strip() for name in environ.get(BLOCK_VARIABLE, "").split(",")}
         found = entry_points(group=GROUP) if entries is None else entries
         for entry in sorted(found, key=lambda entry: (entry.name, entry.value)):
             distribution = entry.dist.name if entry.dist else entry.module
             plugin = Plugin(entry.name, distribution, entry.dist.version if entry.dist else "?")
-            if {plugin.name, plugin.distribution} & blocked:
+            if {plugin.name, plugin.distribution, BLOCK_ALL} & blocked:
                 plugin.blocked = True
                 host.plugins.append(plugin)
             else:
-                host._add(plugin, entry.load)
+                host.add(plugin, entry.load)
         return host
 
-    def _add(self, plugin: Plugin, load: Callable[[], object]) -> None:
+    def add(self, plugin: Plugin, load: Callable[[], object]) -> None:
+        """Take in what ``load`` returns, a module or object with hook functions."""
         self.plugins.append(plugin)
-        if plugin.name in self._modules:
+        if plugin.name in self._implementations:
             plugin.problem = f"the name {plugin.name!r} is taken by another plugin"
             return
-        module = None
-        try:
+        with self._guarded(plugin):
             module = load()
             if self._manager.is_registered(module):
                 plugin.problem = f"{self._manager.get_name(module)!r} has already loaded its module"
                 return
+            plugin.problem = _registration.complaint(module)
+            if plugin.problem is None:
+                self._register(plugin, module)
+
+    def _register(self, plugin: Plugin, module: object) -> None:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
             self._manager.register(module, plugin.name)
-            self._manager.check_pending()
-        except (Exception, SystemExit) as error:
-            plugin.problem = describe(error)
-            if module is not None and self._manager.is_registered(module):
-                self._manager.unregister(module)
-            return
-        self._modules[plugin.name] = module
+        for warning in said:
+            warnings.warn(f"plugin {plugin}: {warning.message}", FutureWarning, stacklevel=2)
+        found: dict[str, list[pluggy.HookImpl]] = {}
+        for caller in self._manager.get_hookcallers(module) or ():
+            found[caller.name] = [i for i in caller.get_hookimpls() if i.plugin is module]
+        self._implementations[plugin.name] = found
 
     def collect(self, hook: str, **arguments: Any) -> list[tuple[Plugin, Any]]:
-        """Call one hook, plugin by plugin; a plugin that raises is marked, the rest go on."""
+        """Call one hook, plugin by plugin; one that raises is marked and rests from then on."""
         results: list[tuple[Plugin, Any]] = []
         for plugin in self.plugins:
-            module = self._modules.get(plugin.name)
-            if module is None or plugin.problem:
-                continue
-            others = [other for other in self._modules.values() if other is not module]
-            try:
-                answers = self._manager.subset_hook_caller(hook, others)(**arguments)
-                results.extend((plugin, item) for answer in answers for item in answer)
-            except (Exception, SystemExit) as error:
-                plugin.problem = f"{hook}: {describe(error)}"
+            for implementation in self._implementations.get(plugin.name, {}).get(hook, ()):
+                with self._guarded(plugin, f"{hook}: "):
+                    given = {name: arguments[name] for name in implementation.argnames}
+                    answer: Any = implementation.function(**given)
+                    if isinstance(answer, str):
+                        raise TypeError(f"a list is wanted, not the text {answer!r}")
+                    results.extend([(plugin, item) for item in answer])
         return results
+
+    @contextmanager
+    def _guarded(self, plugin: Plugin, doing: str = "") -> Iterator[None]:
+        """Keep what goes wrong, and the time, with the plugin."""
+        start = time.perf_counter()
+        try:
+            with time_limit(self._seconds):
+                yield
+        except Interrupted:
+            raise
+        except (Exception, SystemExit, TooLong) as error:
+            plugin.problem = doing + describe(error)
+            self._implementations[plugin.name] = {}
+        finally:
+            plugin.seconds += time.perf_counter() - start
 
     def broken(self) -> list[Plugin]:
         """Plugins of which something can't be used."""
         return [plugin for plugin in self.plugins if plugin.problem]
+
+
+def _seconds(environ: Mapping[str, str]) -> float:
+    try:
+        return float(environ.get(SECONDS_VARIABLE, SECONDS))
+    except ValueError:
+        return SECONDS
 
 
 def describe(error: BaseException) -> str:

@@ -140,7 +140,8 @@ def _leaves(node: Any, key: str) -> Iterator[tuple[str, Any]]:
         node = OmegaConf.create(node)
     if isinstance(node, DictConfig):
         for name in node:
-            yield from _leaves(_value(node, name, f"{key}.{name}"), f"{key}.{name}")
+            path = f"{key}." + str(name)
+            yield from _leaves(_value(node, name, path), path)
     elif isinstance(node, ListConfig):
         for index in range(len(node)):
             yield from _leaves(_value(node, index, f"{key}.{index}"), f"{key}.{index}")
@@ -157,6 +158,7 @@ def _value(node: DictConfig | ListConfig, name: Any, key: str) -> Any:
         pass
     except OmegaConfBaseException as error:
         raise ConfigError(str(error).splitlines()[0], where=key) from None
-    raw = str(node._get_node(name)._value())  # type: ignore[union-attr]
+    unresolved: Any = node._get_node(name)
+    raw = str(unresolved._value())
     _allow(not re.fullmatch(r"\$\{.*\}", raw), key, raw)
     return raw

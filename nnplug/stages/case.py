@@ -22,12 +22,16 @@ from nnplug.types import Case, Converter
 
 @dataclass(frozen=True)
 class Tool:
-    """A converter or remapper as it travels to a worker: where it is and how it is set up."""
+    """A converter or remapper as it travels to a worker: where it is and how it is set up.
+
+    ``owner`` is the plugin, for errors.
+    """
 
     name: str
     version: str
     target: str
     options: object | None
+    owner: str = ""
 
     def make(self) -> Any:
         """Import and construct it."""
@@ -107,7 +111,8 @@ def named(job: Job) -> Iterator[None]:
         raise SourceError(
             f"{type(error).__name__}: {' '.join(str(error).split())[-400:]}",
             where=case,
-            hint=f"the converter {job.converter.name!r} did not expect this file",
+            hint=f"the converter {job.converter.name!r} of plugin {job.converter.owner} did not "
+            "expect this file",
         ) from error
 
 

@@ -132,7 +132,9 @@ def _outcomes(
                 yield SourceError(
                     "its worker process was killed, twice",
                     where=f"case {job.numbered.source.name}",
-                    hint="is there too little memory for this case? finished cases are kept",
+                    hint="is there too little memory for this case, or does the converter "
+                    f"{job.converter.name!r} of plugin {job.converter.owner} end it? finished "
+                    "cases are kept",
                 )
             else:
                 yield outcome

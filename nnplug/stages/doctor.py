@@ -53,7 +53,9 @@ def examine() -> dict[str, Any]:
         "disk_gib": _free(root),
         "folders": folders.environment(),
         "set_by_nnunet": [name for name in VARIABLES if os.environ.get(name)],
-        "broken_plugins": {plugin.name: plugin.problem for plugin in Catalog.build().host.broken()},
+        "broken_plugins": {
+            plugin.name: plugin.problem for plugin in Catalog.build(forgiving=True).host.broken()
+        },
     }
     found["advice"] = _advice(found)
     return found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nnplug.catalog import Catalog, Entry, load
+from nnplug.catalog import Catalog, Entry, blamed, load
 from nnplug.config.load import AUTO, choice_options, existing_folder
 from nnplug.config.settings import Choice, Dataset, DataSettings
 from nnplug.data import remapping
@@ -49,7 +49,8 @@ def find_jobs(
     converter = _converter(settings.converter, root, catalog)
     remap = tuple(_remapper(choice, catalog) for choice in settings.remap)
     remapping.check(steps(remap), dataset.labels)
-    cases: list[CaseSource] = list(converter.make().discover(source))
+    with blamed(converter.owner, f"discover of the converter {converter.name!r} failed"):
+        cases: list[CaseSource] = list(converter.make().discover(source))
     if not cases:
         raise SourceError("there is no case", where=str(root))
     numbered = number(
@@ -121,7 +122,9 @@ def _converter(choice: Choice, root: Path, catalog: Catalog) -> Tool:
 def _remapper(choice: Choice, catalog: Catalog) -> Tool:
     entry = catalog.remappers.get(choice.name)
     tool = _tool(entry, choice_options(choice, catalog.remappers, "remap"))
-    if not isinstance(tool.make(), ValueRemapper | VoxelRemapper):
+    with blamed(entry.owner, f"the remapper {tool.name!r} can't be made"):
+        made = tool.make()
+    if not isinstance(made, ValueRemapper | VoxelRemapper):
         raise PluginError(
             f"{tool.target} has neither value() and keys nor apply()",
             where=f"plugin {entry.owner}",
@@ -134,4 +137,5 @@ def _tool(entry: Entry[Any], options: object | None) -> Tool:
     cls = load(entry.spec, entry.owner)
     if not callable(cls):
         raise PluginError(f"{entry.spec.target} is not a class", where=f"plugin {entry.owner}")
-    return Tool(entry.spec.name, entry.owner.version, entry.spec.target, options)
+    owner = entry.owner
+    return Tool(entry.spec.name, owner.version, entry.spec.target, options, str(owner))

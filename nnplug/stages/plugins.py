@@ -15,10 +15,14 @@ def main(arguments: list[str]) -> None:
     """The verb; exits with 3 if a plugin is broken."""
     parser = argparse.ArgumentParser(prog="nnplug plugins", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON to standard output")
+    parser.add_argument("--timings", action="store_true", help="the slowest to load first")
     chosen = parser.parse_args(arguments)
-    plugins = Catalog.build().host.plugins
+    plugins = Catalog.build(forgiving=True).host.plugins
     if chosen.json:
         sys.stdout.write(json.dumps([asdict(plugin) for plugin in plugins], indent=2) + "\n")
+    elif chosen.timings:
+        for plugin in sorted(plugins, key=lambda plugin: -plugin.seconds):
+            sys.stdout.write(f"{1000 * plugin.seconds:8.1f} ms  {plugin}\n")
     else:
         for plugin in plugins:
             sys.stdout.write("\n".join(_lines(plugin)) + "\n")

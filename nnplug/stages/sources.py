@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nnplug.catalog import Catalog, Entry, load
+from nnplug.catalog import Catalog, Entry, blamed, load
 from nnplug.errors import ConfigError, PluginError, SourceError
 from nnplug.types import ConverterSpec, Survey
 
@@ -44,7 +44,9 @@ def survey(entry: Entry[ConverterSpec], root: Path) -> Survey:
     """
     if not entry.spec.survey:
         return Survey(found=())
-    found = load(replace(entry.spec, target=entry.spec.survey), entry.owner)(root)
+    function = load(replace(entry.spec, target=entry.spec.survey), entry.owner)
+    with blamed(entry.owner, f"the survey of {entry.spec.name!r} failed"):
+        found = function(root)
     if not isinstance(found, Survey):
         raise PluginError(
             f"{entry.spec.survey} must return a Survey, not {type(found).__name__}",
