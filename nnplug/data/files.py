@@ -1,83 +1,24 @@
-"""Files that appear whole or not at all, and what is in them."""
+"""What is in files, and files that appear whole."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
-import os
-import tempfile
-from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from nnplug.errors import StorageError
+from nnplug.whole import replacing, storage_errors, write_json, write_text
+
+__all__ = [
+    "content_hash",
+    "replacing",
+    "storage_errors",
+    "value_hash",
+    "write_json",
+    "write_text",
+]
 
 CHUNK = 1 << 20
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to; renamed to ``path`` when the block ends well.
-
-    Raises:
-        StorageError: nothing can be written there (full disk, no permission).
-    """
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial")
-        os.close(handle)
-    partial = Path(name)
-    try:
-        with storage_errors(path):
-            yield partial
-            partial.chmod(0o666 & ~_umask())
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-@contextlib.contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals into an error that names ``path``."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageError(
-                "the disk is full", where=str(path), hint="free some space and run this again"
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StorageError(
-                "there is no permission to write here",
-                where=str(path),
-                hint="choose another folder, e.g. with paths.root=DIR",
-            ) from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST):
-            raise StorageError(
-                "a file is in the way of a folder",
-                where=str(error.filename or path),
-                hint="remove that file, or choose another folder, e.g. with paths.root=DIR",
-            ) from error
-        raise
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON, whole."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text``, whole."""
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
 
 
 def content_hash(path: Path) -> str:

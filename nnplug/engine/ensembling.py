@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from nnplug.config.folders import Folders
 from nnplug.engine.safe import read_pickle
 from nnplug.errors import DataError
+from nnplug.whole import replacing
 
 BEST = "best.json"
 
@@ -117,8 +117,7 @@ def ensemble(stems: Sequence[Path], mask: Path, postprocessing: Path | None = No
     from nnunet.postprocessing.connected_components import load_postprocessing, load_remove_save
 
     softmax, properties = average(stems)
-    beside = mask.with_name(f".part.{os.getpid()}.{mask.name}")
-    try:
+    with replacing(mask, ".nii.gz") as beside:
         # The probabilities are on the case's grid, so the order of interpolation has no effect.
         save_segmentation_nifti_from_softmax(
             softmax, str(beside), properties, 3, properties.get("regions_class_order")
@@ -126,9 +125,6 @@ def ensemble(stems: Sequence[Path], mask: Path, postprocessing: Path | None = No
         if postprocessing is not None:
             classes, sizes = load_postprocessing(str(postprocessing))
             load_remove_save(str(beside), str(beside), classes, sizes)
-        beside.replace(mask)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _probabilities(stem: Path) -> NDArray[np.floating[Any]]:

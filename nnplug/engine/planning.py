@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from nnplug.engine import environment, plans
 from nnplug.engine.interrupts import Stop, Watch
 from nnplug.engine.plans import PlanOverrides, derive, describe
 from nnplug.errors import DataError, NnplugError
+from nnplug.whole import write_json
 
 __all__ = [
     "PlanOverrides",
@@ -176,10 +176,7 @@ def _write_stamps(folders: Folders, task: str, content: dict[str, str | None]) -
     if not content:
         path.unlink(missing_ok=True)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(content, indent=2) + "\n")
-    beside.replace(path)
+    write_json(path, content)
 
 
 def _discard(folders: Folders, task: str, network: str) -> None:

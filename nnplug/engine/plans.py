@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 from nnplug.config.folders import Folders
 from nnplug.engine.safe import read_pickle
 from nnplug.errors import ConfigError, DataError
+from nnplug.whole import replacing
 
 STOCK = "nnUNetPlansv2.1"
 DATA_IDENTIFIERS = {"2D": "nnUNetData_plans_v2.1_2D", "3D": "nnUNetData_plans_v2.1"}
@@ -103,9 +103,8 @@ def derive(
     if overrides.patch_size is not None:
         stage["patch_size"] = _patch(overrides.patch_size, stage["pool_op_kernel_sizes"])
     path = plans_file(folders, task, network, identifier)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(pickle.dumps(content))
-    beside.replace(path)
+    with replacing(path) as beside:
+        beside.write_bytes(pickle.dumps(content))
 
 
 def describe(folders: Folders, task: str, network: str, identifier: str = STOCK) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from nnplug.engine.models import Model, load_model
 from nnplug.engine.output import loud, quiet
 from nnplug.engine.segmentation import Segmentation
 from nnplug.errors import ConfigError, DataError, NnplugError, TrainingError
+from nnplug.whole import replacing
 
 __all__ = ["CaseResult", "Model", "PredictCase", "load_model", "predict"]
 
@@ -148,12 +148,10 @@ def _files(case: PredictCase) -> Sequence[Path]:
 
 
 def _write_mask(output: Path, case: PredictCase, segmentation: Segmentation) -> Path:
-    beside = output / f".part.{os.getpid()}.{case.name}.nii.gz"
-    try:
+    path = output / f"{case.name}.nii.gz"
+    with replacing(path, ".nii.gz") as beside:
         sitk.WriteImage(segmentation.mask, str(beside))
-        return beside.replace(output / f"{case.name}.nii.gz")
-    finally:
-        beside.unlink(missing_ok=True)
+    return path
 
 
 def _run(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
+
+from nnplug.whole import replacing
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,16 +98,12 @@ class Segmentation:
         properties = copy.deepcopy(self.properties)
         if self.regions is not None:
             properties["regions_class_order"] = self.regions
-        beside = stem.with_name(f".part.{os.getpid()}.{stem.name}")
-        arrays, notes = Path(f"{beside}.npz"), Path(f"{beside}.pkl")
-        try:
+        with (
+            replacing(Path(f"{stem}.npz"), ".npz") as arrays,
+            replacing(Path(f"{stem}.pkl")) as notes,
+        ):
             np.savez_compressed(arrays, softmax=self.cropped.astype(np.float16))
             notes.write_bytes(pickle.dumps(properties))
-            arrays.replace(f"{stem}.npz")
-            notes.replace(f"{stem}.pkl")
-        finally:
-            arrays.unlink(missing_ok=True)
-            notes.unlink(missing_ok=True)
 
 
 def _information(p: NDArray[np.float32]) -> NDArray[np.float32]:

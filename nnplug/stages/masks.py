@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +13,9 @@ from numpy.typing import NDArray
 from nnplug.catalog import Catalog, Shelf, load
 from nnplug.config.load import choice_options
 from nnplug.config.settings import Choice, Predict
-from nnplug.data.files import storage_errors
 from nnplug.errors import ConfigError
 from nnplug.types import VoxelRemapper, Writer
+from nnplug.whole import replacing
 
 if TYPE_CHECKING:
     from nnplug.engine.models import Model
@@ -75,11 +73,11 @@ class Masks:
             array = revalued(array, self._restore)
         if self._uncertainty:
             entropy = self._source.back(case, segmentation.image(segmentation.entropy()))
-            with _whole(self._output / f"{case.name}{ENTROPY}") as beside:
+            with replacing(self._output / f"{case.name}{ENTROPY}", ENTROPY) as beside:
                 sitk.WriteImage(entropy, str(beside))
         mask = self._source.back(case, segmentation.image(array))
         path = self._output / f"{case.name}{self._suffix}"
-        with _whole(path) as beside:
+        with replacing(path, self._suffix) as beside:
             self._writer.write(
                 mask, self._labels, self._source.source(case), self._source.channel, beside
             )
@@ -130,18 +128,6 @@ def revalued(
     table[list(values)] = new
     found: NDArray[np.integer[Any]] = table[array]
     return found
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A path beside the one wanted, with its suffix; renamed when the block ends well."""
-    beside = path.with_name(f".part.{os.getpid()}.{path.name}")
-    try:
-        with storage_errors(path):
-            yield beside
-            beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _made(choice: Choice, shelf: Shelf[Any], key: str) -> Any:
