@@ -18,13 +18,20 @@ from typing import Any, Generic, TypeVar
 from nnplug import stock
 from nnplug.errors import NnplugError, PluginError
 from nnplug.plugins import BLOCK_VARIABLE, Host, Plugin, describe
-from nnplug.types import ConverterSpec, RemapperSpec, Spec, TrainerSpec, WriterSpec
+from nnplug.types import (
+    ConverterSpec,
+    RemapperSpec,
+    Spec,
+    TrackerSpec,
+    TrainerSpec,
+    WriterSpec,
+)
 
 STRICT_VARIABLE = "NNPLUG_STRICT"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
-S = TypeVar("S", ConverterSpec, RemapperSpec, TrainerSpec, WriterSpec)
+S = TypeVar("S", ConverterSpec, RemapperSpec, TrainerSpec, WriterSpec, TrackerSpec)
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,7 @@ class Catalog:
     remappers: Shelf[RemapperSpec]
     trainers: Shelf[TrainerSpec]
     writers: Shelf[WriterSpec]
+    trackers: Shelf[TrackerSpec]
     config_paths: list[tuple[Plugin, str]] = field(default_factory=list)
 
     @classmethod
@@ -133,14 +141,16 @@ class Catalog:
         remappers = Shelf("remap", RemapperSpec, host)
         trainers = Shelf("trainer", TrainerSpec, host, _stock_trainer)
         writers = Shelf("format", WriterSpec, host)
+        trackers = Shelf("tracker", TrackerSpec, host)
         converters.fill("nnplug_converters")
         remappers.fill("nnplug_remappers")
         trainers.fill("nnplug_trainers")
         writers.fill("nnplug_writers")
+        trackers.fill("nnplug_trackers")
         paths = _config_paths(host)
         if os.environ.get(STRICT_VARIABLE) == "1" and not forgiving:
             _refuse_broken(host)
-        return cls(host, converters, remappers, trainers, writers, paths)
+        return cls(host, converters, remappers, trainers, writers, trackers, paths)
 
 
 def _refuse_broken(host: Host) -> None:

@@ -74,6 +74,15 @@ class TrainingError(NnplugError):
     exit_code = 7
 
 
+class Pruned(TrainingError):  # noqa: N818 - a decision, not an error
+    """Raised by ``nnplug_epoch_end`` to end a training that isn't worth going on with.
+
+    The weights are kept and ``resume=true`` goes on with them; there is no validation.
+    """
+
+    exit_code = 9
+
+
 class StorageError(NnplugError):
     """Nothing can be written or read there: full disk, permissions, a lock."""
 

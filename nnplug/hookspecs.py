@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 import pluggy
 
-from nnplug.types import ConverterSpec, RemapperSpec, TrainerSpec, WriterSpec
+from nnplug.runs import EpochReport, RunInfo, RunResult
+from nnplug.types import ConverterSpec, RemapperSpec, TrackerSpec, TrainerSpec, WriterSpec
 
 PROJECT = "nnplug"
 API = (1, 0)
@@ -92,6 +93,12 @@ def nnplug_writers() -> Iterable[WriterSpec]:
     raise NotImplementedError
 
 
+@hookspec
+def nnplug_trackers() -> Iterable[TrackerSpec]:
+    """Where this plugin shows runs. A name that another plugin has is an error."""
+    raise NotImplementedError
+
+
 # --- when a source is converted with converter=auto ---------------------------------------
 
 
@@ -101,5 +108,42 @@ def nnplug_detect(source: Path) -> Iterable[str]:
 
     Look at names and, where names don't tell, at a few bytes; read no pixels. If no plugin or
     more than one converter claims the source, the user is asked to choose.
+    """
+    raise NotImplementedError
+
+
+# --- while a model is trained -------------------------------------------------------------
+# Called in the process that trains, one plugin after the other, and waited for. For showing
+# runs elsewhere implement a tracker: it works beside the training.
+
+
+@hookspec
+def nnplug_before_run(run: RunInfo) -> None:
+    """Before anything is loaded. What is raised here aborts the run, in the plugin's name."""
+    raise NotImplementedError
+
+
+@hookspec
+def nnplug_epoch_end(run: RunInfo, epoch: EpochReport) -> None:
+    """After every epoch, its checkpoint (if one was due) written.
+
+    Raise :class:`nnplug.errors.Pruned` to end the training: the weights are kept, the run's
+    status is ``pruned``. Anything else that is raised is told once and recorded in
+    ``run.json``; the training goes on.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def nnplug_after_run(run: RunInfo, result: RunResult) -> None:
+    """After training and validation. What is raised is told and recorded; the run stays good."""
+    raise NotImplementedError
+
+
+@hookspec
+def nnplug_on_error(run: RunInfo, error: BaseException) -> None:
+    """After a run that failed, was interrupted or was pruned.
+
+    What is raised here is recorded and never hides ``error``.
     """
     raise NotImplementedError

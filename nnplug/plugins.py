@@ -8,11 +8,16 @@ from being imported at all, ``NNPLUG_BLOCK=*`` all that are installed.
 from __future__ import annotations
 
 import os
+<<<<<<< HEAD
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+=======
+from collections.abc import Callable, Iterable, Iterator, Mapping
+>>>>>>> ae786b2 (Runs have a life cycle: hooks, progress by epoch, trackers beside the training, rerun and diff)
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -117,15 +122,19 @@ class Host:
     def collect(self, hook: str, **arguments: Any) -> list[tuple[Plugin, Any]]:
         """Call one hook, plugin by plugin; one that raises is marked and rests from then on."""
         results: list[tuple[Plugin, Any]] = []
+        for plugin, call in self.calls(hook):
+            with self._guarded(plugin, f"{hook}: "):
+                answer = call(**arguments)
+                if isinstance(answer, str):
+                    raise TypeError(f"a list is wanted, not the text {answer!r}")
+                results.extend([(plugin, item) for item in answer])
+        return results
+
+    def calls(self, hook: str) -> Iterator[tuple[Plugin, Callable[..., Any]]]:
+        """Each usable plugin's implementations of one hook; they take its arguments by name."""
         for plugin in self.plugins:
             for implementation in self._implementations.get(plugin.name, {}).get(hook, ()):
-                with self._guarded(plugin, f"{hook}: "):
-                    given = {name: arguments[name] for name in implementation.argnames}
-                    answer: Any = implementation.function(**given)
-                    if isinstance(answer, str):
-                        raise TypeError(f"a list is wanted, not the text {answer!r}")
-                    results.extend([(plugin, item) for item in answer])
-        return results
+                yield plugin, partial(_call, implementation)
 
     @contextmanager
     def _guarded(self, plugin: Plugin, doing: str = "") -> Iterator[None]:
@@ -145,6 +154,10 @@ class Host:
     def broken(self) -> list[Plugin]:
         """Plugins of which something can't be used."""
         return [plugin for plugin in self.plugins if plugin.problem]
+
+
+def _call(implementation: pluggy.HookImpl, **arguments: Any) -> Any:
+    return implementation.function(**{name: arguments[name] for name in implementation.argnames})
 
 
 def _seconds(environ: Mapping[str, str]) -> float:

@@ -314,4 +314,21 @@ class WriterSpec:
     summary: str = ""
 
 
-Spec = ConverterSpec | RemapperSpec | TrainerSpec | WriterSpec
+@dataclass(frozen=True)
+class TrackerSpec:
+    """A tracker by name.
+
+    Attributes:
+        name: what the user writes in ``tracking=[NAME]``.
+        target: ``"package.module:Class"``, a :class:`nnplug.runs.Tracker`.
+        options: a dataclass; the user writes ``tracking=[{NAME: {OPTION: VALUE}}]``.
+        summary: one line for ``nnplug plugins``.
+    """
+
+    name: str
+    target: str
+    options: type | None = None
+    summary: str = ""
+
+
+Spec = ConverterSpec | RemapperSpec | TrainerSpec | WriterSpec | TrackerSpec

@@ -157,7 +157,7 @@ def test_what_predict_is_told() -> None:
         ({"format": "dicom-seg"}, PluginError, "did you mean dicom_seg"),
         ({"format": {"dicom_seg": {"series_number": 0}}}, ConfigError, "format.dicom_seg"),
         ({"format": {"nrrd": {"level": 1}}}, ConfigError, "no such option"),
-        ({"postprocess": "fill_holes"}, ConfigError, "a list of steps"),
+        ({"postprocess": "fill_holes"}, ConfigError, "a list is wanted"),
         ({"postprocess": [{"minimum_volume": {"mm3": -1}}]}, ConfigError, "above 0"),
         ({"postprocess": ["fill_hole"]}, PluginError, "did you mean fill_holes"),
         ({"input": []}, ConfigError, "empty list"),

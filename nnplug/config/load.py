@@ -41,7 +41,11 @@ def data_settings(config: Mapping[str, Any], catalog: Catalog) -> DataSettings:
 
 def model_settings(config: Mapping[str, Any], catalog: Catalog) -> ModelSettings:
     """Settings of ``plan`` and ``train``; raises as :func:`data_settings`."""
-    settings = build(ModelSettings, _prepared(config, catalog))
+    values = _prepared(config, catalog)
+    listed = _list_of_choices(
+        values.get("tracking"), "tracking", catalog.trackers, "[tensorboard, {mlflow: {uri: URL}}]"
+    )
+    settings = build(ModelSettings, {**values, "tracking": listed})
     trainer_options(settings.trainer, catalog)
     if settings.trainer.patch_size is not None:
         axes = 2 if settings.network == "2d" else 3
@@ -66,7 +70,12 @@ def predict_settings(config: Mapping[str, Any], catalog: Catalog) -> Predict:
     build(Convert, reading["convert"], "convert")
     key, values["format"] = _step(values.get("format") or "nii.gz", "format")
     choice_options(Choice(**values["format"]), catalog.writers, key)
-    values["postprocess"] = _postprocess(values.get("postprocess") or [], catalog)
+    values["postprocess"] = _list_of_choices(
+        values.get("postprocess"),
+        "postprocess",
+        catalog.remappers,
+        "[largest_component, {minimum_volume: {mm3: 100}}]",
+    )
     settings = build(Predict, values)
     if settings.model is None and settings.task is None:
         raise ConfigError(
@@ -79,16 +88,16 @@ def predict_settings(config: Mapping[str, Any], catalog: Catalog) -> Predict:
     return replace(settings, data=build(DataSettings, {**reading, "remap": []}))
 
 
-def _postprocess(listed: Any, catalog: Catalog) -> list[dict[str, Any]]:
+def _list_of_choices(
+    listed: Any, key: str, shelf: Shelf[Any], example: str
+) -> list[dict[str, Any]]:
+    """A list of NAME or {NAME: {OPTION: VALUE}}, each checked; null is an empty list."""
+    listed = [] if listed is None else listed
     if not isinstance(listed, Sequence) or isinstance(listed, str):
-        raise ConfigError(
-            "a list of steps is wanted here",
-            where="postprocess",
-            hint="postprocess=[largest_component, {minimum_volume: {mm3: 100}}]",
-        )
-    steps = [_step(step, f"postprocess[{index}]") for index, step in enumerate(listed)]
-    for key, step in steps:
-        choice_options(Choice(**step), catalog.remappers, key)
+        raise ConfigError("a list is wanted here", where=key, hint=f"{key}={example}")
+    steps = [_step(step, f"{key}[{index}]") for index, step in enumerate(listed)]
+    for place, step in steps:
+        choice_options(Choice(**step), shelf, place)
     return [step for _, step in steps]
 
 

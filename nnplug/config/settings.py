@@ -283,6 +283,8 @@ class ModelSettings(DataSettings):
     Attributes:
         resume: go on from the newest checkpoint.
         extend: epochs to train beyond those planned, with a schedule of their own.
+        tracking: where the run is shown besides its own folder.
+        overlays: draw the network's output on one validation patch every so many epochs.
     """
 
     trainer: Trainer
@@ -292,10 +294,16 @@ class ModelSettings(DataSettings):
     resume: bool
     seed: int | None
     extend: int | None = field(default=None, kw_only=True)
+    tracking: tuple[Choice, ...] = field(default=(), kw_only=True)
+    overlays: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.extend is not None and (self.extend < 1 or not self.resume):
             raise ValueError("extend is a number of epochs from 1, and goes with resume=true")
+        if self.overlays is not None and self.overlays < 1:
+            raise ValueError(f"overlays is a number of epochs from 1, not {self.overlays}")
+        if len({tracker.name for tracker in self.tracking}) < len(self.tracking):
+            raise ValueError("tracking names a tracker twice")
 
 
 @dataclass(frozen=True)

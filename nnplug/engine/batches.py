@@ -1,8 +1,9 @@
-"""Batches that depend on the seed and their number only, so that a training can go on midway."""
+"""Batches that depend on their number only, so that a training can go on midway; and watched."""
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,17 +60,25 @@ def seed_batches(trainer: Any, seed: int) -> None:
 
 
 class Watched:
-    """Passes batches on and remembers which cases the last one was made of."""
+    """Passes batches on and remembers what the last one was made of, and how long it took.
+
+    Attributes:
+        cases: their identifiers.
+        seconds: what the batches were waited for.
+    """
 
     def __init__(self, batches: Any) -> None:
         self.batches = batches
         self.cases: list[str] = []
+        self.seconds = 0.0
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
+        began = time.monotonic()
         batch = next(self.batches)
+        self.seconds += time.monotonic() - began
         self.cases = sorted({str(case) for case in batch.get("keys", ())})
         return batch
 

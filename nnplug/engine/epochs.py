@@ -5,43 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnplug.engine import checkpoints, states
+from nnplug.engine import checkpoints, memory, states
 from nnplug.engine.batches import Watched, seed_batches
 from nnplug.engine.interrupts import Watch
-from nnplug.errors import TrainingError
+from nnplug.engine.patches import FixedPatch
+from nnplug.errors import Pruned, TrainingError
+from nnplug.runs import EpochReport
 
 if TYPE_CHECKING:
     from nnplug.engine.training import TrainJob
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """One finished epoch.
-
-    Attributes:
-        epoch: how many are finished, from 1.
-        epochs: how many there will be.
-        train_loss: mean over the training batches.
-        val_loss: mean over the validation batches.
-        dice: nnU-Net's estimate per foreground label, in order; NaN where the batches had
-            none of a label. One number (the mean) from trainers that keep no counts.
-        lr: the learning rate of this epoch.
-        seconds: how long it took.
-    """
-
-    epoch: int
-    epochs: int
-    train_loss: float
-    val_loss: float
-    dice: list[float]
-    lr: float
-    seconds: float
 
 
 class Follower:
@@ -63,6 +40,9 @@ class Follower:
         self.nan_cases: list[str] = []
         self.start: states.Snapshot | None = None
         self.state = state
+        self.patch = FixedPatch(trainer, job.patch_every) if job.patch_every else None
+        self.steps = 0
+        self.loading = self.stepping = 0.0
         self.began = self.saved = time.monotonic()
         self.run_iteration = trainer.run_iteration
         self.finish_online_evaluation = trainer.finish_online_evaluation
@@ -80,7 +60,11 @@ class Follower:
                 self.state = None
             self.start = states.Snapshot.of(self.trainer)
         watched = Watched(batches)
+        began = time.monotonic()
         loss = self.run_iteration(watched, *args, **kwargs)
+        self.steps += 1
+        self.stepping += time.monotonic() - began
+        self.loading += watched.seconds
         if not self.nan_cases and not np.isfinite(loss).all():
             self.nan_cases = watched.cases
         return loss
@@ -114,13 +98,32 @@ class Follower:
         latest = Path(trainer.output_folder, f"{checkpoints.LATEST}.model")
         if time.monotonic() - self.saved >= self.limit:
             trainer.save_checkpoint(str(latest))
-        now = time.monotonic()
         dice = self.dice or [float(value) for value in trainer.all_val_eval_metrics[-1:]]
         done = int(trainer.epoch) + 1
-        self.report(
-            EpochReport(done, trainer.max_num_epochs, *losses, dice, rate, now - self.began)
+        patch = self.patch.now(done, trainer) if self.patch is not None else None
+        now = time.monotonic()
+        report = EpochReport(
+            done,
+            trainer.max_num_epochs,
+            *losses,
+            dice,
+            rate,
+            now - self.began,
+            self.steps,
+            self.loading,
+            self.stepping - self.loading,
+            memory.peak(),
+            memory.gpu_peak(),
+            patch,
         )
         self.began = now
+        self.steps = 0
+        self.loading = self.stepping = 0.0
+        try:
+            self.report(report)
+        except Pruned:
+            trainer.save_checkpoint(str(latest))
+            raise
         return go_on
 
     def _check_losses(self, train: float, val: float) -> None:

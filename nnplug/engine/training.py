@@ -12,12 +12,13 @@ from nnplug.config.folders import Folders
 from nnplug.engine import checkpoints, environment, moving, plans, trainers, vetting
 from nnplug.engine.construction import build, output_folders, stop_workers
 from nnplug.engine.environment import Device
-from nnplug.engine.epochs import EpochReport, Follower, follow
+from nnplug.engine.epochs import Follower, follow
 from nnplug.engine.identity import check_same, identity
 from nnplug.engine.interrupts import Stop, Watch
 from nnplug.engine.overrides import Overrides
 from nnplug.engine.validation import mean_dice, validate
 from nnplug.errors import DataError, NnplugError, TrainingError
+from nnplug.runs import EpochReport
 
 __all__ = ["EpochReport", "TrainJob", "TrainResult", "run"]
 
@@ -50,6 +51,7 @@ class TrainJob:
         record: plain data to store beside the weights (plugin, version, ...).
         checkpoint_minutes: save ``model_latest`` at the end of an epoch when the last one is
             older, besides nnU-Net's every 50 epochs.
+        patch_every: report the network's output on one validation patch every so many epochs.
     """
 
     task: str
@@ -70,6 +72,7 @@ class TrainJob:
     data_hash: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
     checkpoint_minutes: float = 15
+    patch_every: int | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class TrainResult:
     mean_dice: float | None
 
 
-def _unheard(note: str) -> None:
+def _unheard(note: object) -> None:
     _LOG.info(note)
 
 
@@ -102,6 +105,7 @@ def run(
     *,
     on_epoch: Callable[[EpochReport], None],
     on_note: Callable[[str], None] = _unheard,
+    on_start: Callable[[Mapping[str, Any]], None] = _unheard,
     log: Path,
 ) -> TrainResult:
     """Train and validate one fold in this process.
@@ -113,6 +117,8 @@ def run(
         on_epoch: called after every epoch, with stdout and stderr as they were.
         on_note: called before the training with what should be said, e.g. from which checkpoint
             it goes on.
+        on_start: called when nothing stands in the way of the training any more, with hashes
+            of its plans and split.
         log: file for what nnU-Net prints.
 
     Raises:
@@ -134,7 +140,7 @@ def run(
     stop = Watch()
     with environment.quiet(log), stop:
         try:
-            epochs = _train(job, device, found, fold_folder, stop, report, on_note)
+            epochs = _train(job, device, found, fold_folder, stop, report, on_note, on_start)
         except Stop:
             raise stop.explain("training", "run the same command with resume=true") from None
         except (NnplugError, KeyboardInterrupt):
@@ -176,6 +182,7 @@ def _train(
     stop: Watch,
     report: Callable[[EpochReport], None],
     on_note: Callable[[str], None],
+    on_start: Callable[[Mapping[str, Any]], None],
 ) -> int:
     summary = fold_folder / "validation_raw" / "summary.json"
     extend = _extension(found, job)
@@ -197,6 +204,7 @@ def _train(
             state = found.record.get("state")
         elif job.overwrite:
             checkpoints.remove(fold_folder)
+        on_start({key: made_of[key] for key in ("plans", "split") if key in made_of})
         if not complete:
             summary.unlink(missing_ok=True)
             follower = follow(

@@ -14,7 +14,7 @@ from nnplug.console import say, warn
 from nnplug.data.files import replacing, storage_errors
 from nnplug.errors import ConfigError, NnplugError
 from nnplug.stages.bundle_request import Request, parse
-from nnplug.stages.record import versions
+from nnplug.stages.provenance import versions
 
 if TYPE_CHECKING:
     from nnplug.engine.bundles.describe import Description

@@ -13,7 +13,7 @@ from typing import Any
 from nnplug.catalog import Catalog
 from nnplug.config.folders import VARIABLES, Folders
 from nnplug.config.load import available_cores
-from nnplug.stages.record import versions
+from nnplug.stages.provenance import versions
 
 GIB = 1 << 30
 LITTLE_MEMORY = 8.0

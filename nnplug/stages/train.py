@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,14 @@ from nnplug.console import console, say
 from nnplug.data.files import storage_errors
 from nnplug.data.splits import ensure_subject_splits
 from nnplug.data.taskfolder import TaskFolder
-from nnplug.stages import device, experiment, plan, record
+from nnplug.runs import EpochReport, RunInfo, RunResult
+from nnplug.stages import device, experiment, lifecycle, plan, provenance, record
 
 if TYPE_CHECKING:
-    from nnplug.engine.training import EpochReport, TrainResult
+    from nnplug.engine.training import TrainResult
+
+
+NAN = float("nan")
 
 
 def main(config: Mapping[str, Any], catalog: Catalog) -> float | None:
@@ -39,6 +43,7 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
     folders = Folders.below(settings.paths.root)
     entered = device.enter(settings, catalog, folders)
     from nnplug.engine import trainers, training
+    from nnplug.engine.environment import devices
     from nnplug.engine.overrides import Overrides
 
     entry = catalog.trainers.get(settings.trainer.name)
@@ -80,20 +85,56 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
         data_hash=task.data_hash(),
         seed=settings.seed,
         record={**origin, "source_labels": task.source_labels()},
+        patch_every=settings.overlays,
     )
+    labels = sorted((value, name) for name, value in settings.dataset.labels.items() if value)
+    run = RunInfo(
+        id=record.run_id(folder, settings.resume),
+        verb="train",
+        name=folder.relative_to(folders.models).as_posix(),
+        folder=folder,
+        config=record.recorded(config),
+        labels=tuple(name for _, name in labels),
+        resumed=settings.resume,
+    )
+    facts = {
+        **record.about(run, config),
+        "trackers": [asdict(tracker) for tracker in settings.tracking],
+        "root": str(settings.paths.root.resolve()),
+        "seed": settings.seed,
+        "data_hash": job.data_hash,
+        "trainer": origin,
+        "device": asdict(entered),
+        **provenance.facts(catalog, devices()),
+    }
     say(
         f"training {settings.network} fold {settings.fold} with {cls.__name__} on {_where(entered)}"
     )
     say(f"  {folder}")
-    with (
-        storage_errors(folder),
-        record.kept(folder, config, catalog, task, asdict(entered), origin),
-    ):
+    with storage_errors(folder), lifecycle.lived(run, facts, catalog) as life:
+
+        def on_epoch(report: EpochReport) -> None:
+            _print_epoch(report)
+            life.epoch(report)
+
         result = training.run(
-            folders, entered, job, on_epoch=_print_epoch, on_note=say, log=folder / "nnplug.log"
+            folders,
+            entered,
+            job,
+            on_epoch=on_epoch,
+            on_note=say,
+            on_start=life.start,
+            log=folder / "nnplug.log",
         )
+        life.result = _result(result, labels)
     _print_summary(result, settings)
     return result
+
+
+def _result(result: TrainResult, labels: Sequence[tuple[int, str]]) -> RunResult:
+    summary = _read_summary(result.summary_json)
+    dice = {name: float(summary.get(str(value), {}).get("Dice", NAN)) for value, name in labels}
+    return RunResult(result.epochs_done, dice, result.mean_dice)
 
 
 def _where(entered: Any) -> str:
