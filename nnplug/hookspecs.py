@@ -93,7 +93,7 @@ def nnplug_writers() -> Iterable[WriterSpec]:
     raise NotImplementedError
 
 
-@hookspec
+@hookspec(since="1.0")
 def nnplug_trackers() -> Iterable[TrackerSpec]:
     """Where this plugin shows runs. A name that another plugin has is an error."""
     raise NotImplementedError
@@ -117,13 +117,13 @@ def nnplug_detect(source: Path) -> Iterable[str]:
 # runs elsewhere implement a tracker: it works beside the training.
 
 
-@hookspec
+@hookspec(since="1.0")
 def nnplug_before_run(run: RunInfo) -> None:
     """Before anything is loaded. What is raised here aborts the run, in the plugin's name."""
     raise NotImplementedError
 
 
-@hookspec
+@hookspec(since="1.0")
 def nnplug_epoch_end(run: RunInfo, epoch: EpochReport) -> None:
     """After every epoch, its checkpoint (if one was due) written.
 
@@ -134,13 +134,13 @@ def nnplug_epoch_end(run: RunInfo, epoch: EpochReport) -> None:
     raise NotImplementedError
 
 
-@hookspec
+@hookspec(since="1.0")
 def nnplug_after_run(run: RunInfo, result: RunResult) -> None:
     """After training and validation. What is raised is told and recorded; the run stays good."""
     raise NotImplementedError
 
 
-@hookspec
+@hookspec(since="1.0")
 def nnplug_on_error(run: RunInfo, error: BaseException) -> None:
     """After a run that failed, was interrupted or was pruned.
 

@@ -8,14 +8,10 @@ from being imported at all, ``NNPLUG_BLOCK=*`` all that are installed.
 from __future__ import annotations
 
 import os
-<<<<<<< HEAD
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-=======
-from collections.abc import Callable, Iterable, Iterator, Mapping
->>>>>>> ae786b2 (Runs have a life cycle: hooks, progress by epoch, trackers beside the training, rerun and diff)
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
