@@ -79,7 +79,11 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
         extend=settings.extend,
         data_hash=task.data_hash(),
         seed=settings.seed,
-        record={**origin, "source_labels": task.source_labels()},
+        record={
+            **origin,
+            "source_labels": task.source_labels(),
+            "orientations": task.orientations(),
+        },
     )
     say(
         f"training {settings.network} fold {settings.fold} with {cls.__name__} on {_where(entered)}"
