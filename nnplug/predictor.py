@@ -57,11 +57,12 @@ class Predictor:
 
     Attributes:
         channels: how many images a case has.
-        folder: of the model.
+        folders: of the models, one or several whose probabilities are averaged.
 
     Args:
-        model: a model's folder, or its name below ``root`` as ``nnplug bundle list`` shows it.
-        folds: whose weights are averaged; None takes all that are there.
+        model: a model's folder, or its name below ``root`` as ``nnplug bundle list`` shows it; or
+            a ``best.json`` that ``nnplug best`` wrote, ``best`` for the only one below ``root``.
+        folds: whose weights are averaged; None takes all that are there, or those of ``best``.
         checkpoint: the file name without ``.model``.
         mirroring: test-time mirroring; None does what training did.
         step_size: of the sliding window, as a fraction of the patch, above 0 up to 1.
@@ -114,7 +115,7 @@ class Predictor:
             loaded, mirroring=mirroring, step_size=step_size
         )
         self.channels = loaded.channels
-        self.folder = loaded.folder
+        self.folders = tuple(one.folder for one in loaded.models)
 
     def predict(
         self,
@@ -141,8 +142,8 @@ class Predictor:
             if self._inference is None:
                 raise NnplugError("the predictor is closed", hint="make a new one")
             try:
-                data, properties = self._inference.read(channels)
-                segmentation = self._inference.export(self._inference.infer(data), properties)
+                case = self._inference.read(channels)
+                segmentation = self._inference.export(self._inference.infer(case))
             except NnplugError:
                 raise
             except Exception as error:

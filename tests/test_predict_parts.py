@@ -18,7 +18,7 @@ from nnplug.engine.segmentation import Segmentation
 from nnplug.errors import ConfigError, DataError, PluginError
 from nnplug.formats.writing import ImageWriter
 from nnplug.stages import fit, masks
-from nnplug.stages.input_files import Files, checked
+from nnplug.stages.input_files import Files, checked, named_files
 from nnplug.types import CaseSource
 
 PLANS = {"dataset_properties": {"all_spacings": [np.array([5, 0.7, 0.8]), np.array([3, 1, 0.9])]}}
@@ -32,18 +32,32 @@ def volume(*spacing: float) -> sitk.Image:
 
 @pytest.mark.parametrize("spacing", [(0.8, 0.7, 5), (0.6, 1.4, 7.4), (1.3, 0.5, 2.1)])
 def test_a_spacing_near_the_training_cases_is_no_remark(spacing: tuple[float, ...]) -> None:
-    assert fit.unlike_training([volume(*spacing)], PLANS) == ""
+    assert fit.unlike_training([volume(*spacing)], PLANS, {}) == []
 
 
 def test_a_spacing_far_from_the_training_cases_is_told(tmp_path: Path) -> None:
     sitk.WriteImage(volume(0.8, 1.6, 1.5), str(tmp_path / "a.nii.gz"))
-    remark = fit.unlike_training([tmp_path / "a.nii.gz"], PLANS)
+    (remark,) = fit.unlike_training([tmp_path / "a.nii.gz"], PLANS, {})
     assert "y 1.6 mm (training: 0.7 to 1)" in remark
     assert "z 1.5 mm (training: 3 to 5)" in remark
     assert "x " not in remark
     (tmp_path / "a.nii.gz").write_bytes(b"nothing")
-    assert fit.unlike_training([tmp_path / "a.nii.gz"], PLANS) == ""
-    assert fit.unlike_training([volume(9, 9, 9)], {}) == ""
+    assert fit.unlike_training([tmp_path / "a.nii.gz"], PLANS, {}) == []
+    assert fit.unlike_training([volume(9, 9, 9)], {}, {}) == []
+
+
+def test_axes_that_no_training_case_has_are_told(tmp_path: Path) -> None:
+    axial, sagittal = volume(1, 1, 4), sitk.PermuteAxes(volume(1, 1, 4), (1, 2, 0))
+    sitk.WriteImage(sagittal, str(tmp_path / "a.nii.gz"))
+    for known in (["LPS"], ["LPS", "RAS"]):
+        assert fit.unlike_training([axial], {}, {"orientations": known}) == []
+        for image in (sagittal, tmp_path / "a.nii.gz"):
+            (remark,) = fit.unlike_training([image], {}, {"orientations": known})
+            assert (
+                f"run towards PSL, those of the training cases towards {' or '.join(known)}"
+                in remark
+            )
+    assert fit.unlike_training([sagittal], {}, {"orientations": []}) == []
 
 
 def test_channels_are_gathered_from_several_folders() -> None:
@@ -62,6 +76,22 @@ def test_files_that_can_not_be_read_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "a.dcm", tmp_path / "b.nii.gz"):
         with pytest.raises(ConfigError, match=str(path)):
             checked([path])
+
+
+def test_a_text_file_lists_files_beside_it(tmp_path: Path) -> None:
+    for name in ("a.nii.gz", "b.mha"):
+        (tmp_path / name).touch()
+    listed = tmp_path / "cases.txt"
+    listed.write_text(f"# two\na.nii.gz\n\n{tmp_path / 'b.mha'}\n")
+    assert named_files(listed) == [tmp_path / "a.nii.gz", tmp_path / "b.mha"]
+    assert named_files(tmp_path / "a.nii.gz") == [tmp_path / "a.nii.gz"]
+    for content, words in ((b"# none\n", "lists no file"), (b"\xff\n", "in UTF-8")):
+        listed.write_bytes(content)
+        with pytest.raises(ConfigError, match=words):
+            named_files(listed)
+    listed.write_text("c.nii.gz")
+    with pytest.raises(ConfigError, match="there is no such file"):
+        named_files(listed)
 
 
 def segmentation(regions: tuple[int, ...] | None = None) -> Segmentation:

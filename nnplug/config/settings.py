@@ -312,7 +312,8 @@ class Predict:
 
     Attributes:
         input: a folder of images named as nnU-Net does (``NAME.nii.gz``, ``NAME_0000.nii.gz``),
-            such a file or a list of them, or a source that ``data`` tells how to read.
+            such a file or a list of them (or a ``.txt`` file of paths), or a source that ``data``
+            tells how to read.
         output: the folder for the masks.
         model: a model's folder or name (``Folders.find_model``); None looks for it by dataset,
             network and trainer.

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nnplug.data import qc
+from nnplug.data import orientation, qc
 from nnplug.data.files import storage_errors, value_hash, write_json, write_text
 from nnplug.errors import DataError
 from nnplug.types import Split
@@ -163,6 +163,11 @@ class TaskFolder:
             if isinstance(content, dict):
                 return content
         raise DataError("is not a JSON object", where=str(path), hint="convert the task again")
+
+    def orientations(self) -> list[str]:
+        """Every code of the axes of training images, by their headers; empty without images."""
+        files = (self.image(case, 0, "train") for case in self.training_cases())
+        return sorted({found.code for found in map(orientation.axes, files) if found is not None})
 
     def finish(
         self,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -16,6 +16,9 @@ from nnplug.config.folders import Folders
 from nnplug.engine.safe import read_pickle
 from nnplug.errors import DataError
 from nnplug.whole import replacing
+
+if TYPE_CHECKING:
+    from nnplug.engine.models import Model
 
 BEST = "best.json"
 
@@ -51,6 +54,11 @@ def best_file(folders: Folders, task: str) -> Path:
     return folders.models / "ensembles" / task / BEST
 
 
+def best_files(folders: Folders) -> list[Path]:
+    """Every such file."""
+    return sorted((folders.models / "ensembles").glob(f"*/{BEST}"))
+
+
 def read_best(path: Path) -> Best:
     """Read a ``best.json``; the paths in it are relative to its folder.
 
@@ -77,9 +85,44 @@ def read_best(path: Path) -> Best:
     return found
 
 
-def members(best: Path) -> tuple[Member, ...]:
-    """The models of a ``best.json``; raises as :func:`read_best`."""
-    return read_best(best).members
+@dataclass(frozen=True)
+class Ensemble:
+    """Loaded models that predict together; one of them alone is an ensemble too.
+
+    Attributes:
+        models: one, or several whose probabilities are averaged.
+        postprocessing: nnU-Net's ``postprocessing.json``; nothing is done if it is not there.
+
+    Raises:
+        DataError: the models take different channels, or have different classes.
+    """
+
+    models: tuple[Model, ...]
+    postprocessing: Path
+
+    def __post_init__(self) -> None:
+        kinds = {(one.channels, one.classes, one.regions) for one in self.models}
+        if len(kinds) > 1:
+            raise DataError(
+                "the models take different channels or have different classes",
+                where=", ".join(str(one.folder) for one in self.models),
+            )
+
+    @classmethod
+    def of(cls, model: Model | Ensemble) -> Ensemble:
+        """A model alone, with its own post-processing."""
+        return model if isinstance(model, Ensemble) else cls((model,), model.postprocessing)
+
+    @property
+    def channels(self) -> int:
+        """How many images a case has."""
+        return self.models[0].channels
+
+    @property
+    def plans(self) -> dict[str, Any]:
+        """Of the first model."""
+        found: dict[str, Any] = self.models[0].trainer.plans
+        return found
 
 
 def average(stems: Sequence[Path]) -> tuple[NDArray[np.floating[Any]], dict[str, Any]]:
@@ -97,9 +140,24 @@ def average(stems: Sequence[Path]) -> tuple[NDArray[np.floating[Any]], dict[str,
     parts = [_probabilities(stem) for stem in stems]
     properties = [read_pickle(f"{stem}.pkl") for stem in stems]
     regions = {str(each.get("regions_class_order")) for each in properties}
-    if len({part.shape for part in parts}) > 1 or len(regions) > 1:
-        raise DataError("the models differ in grid or classes", where=", ".join(map(str, stems)))
-    return np.mean(np.stack(parts), 0), properties[0]
+    try:
+        if len(regions) > 1:
+            raise DataError("the models differ in grid or classes")
+        return mean(parts), properties[0]
+    except DataError as error:
+        raise DataError(error.problem, where=", ".join(map(str, stems))) from None
+
+
+def mean(parts: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.floating[Any]]:
+    """The mean of models' probabilities (class, z, y, x), as ``nnUNet_ensemble`` computes it.
+
+    Raises:
+        DataError: the models differ in grid or classes.
+    """
+    if len({part.shape for part in parts}) > 1:
+        raise DataError("the models differ in grid or classes")
+    found: NDArray[np.floating[Any]] = np.mean(np.stack(parts), 0)
+    return found
 
 
 def ensemble(stems: Sequence[Path], mask: Path, postprocessing: Path | None = None) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nnplug.engine.checkpoints import Found, plain
+from nnplug.engine.safe import read_pickle
 from nnplug.errors import DataError
 
 if TYPE_CHECKING:
@@ -51,6 +53,53 @@ def check_same(found: Found, now: dict[str, Any]) -> None:
         hint="go on with what it was trained with (more epochs: extend=N), or train anew "
         "in another folder",
     )
+
+
+_DATA = ("all_classes", "num_modalities", "normalization_schemes", "transpose_forward")
+_NETWORK = ("base_num_features", "conv_per_stage")
+_STAGE_DATA = ("current_spacing",)
+_STAGE_NETWORK = ("pool_op_kernel_sizes", "conv_kernel_sizes")
+
+
+def check_plans(found: Found, trainer: Any) -> None:
+    """Compare the plans of a checkpoint of stock nnU-Net, which has no record, with today's.
+
+    Raises:
+        DataError: they have other networks or other data.
+    """
+    info = {} if found.record else read_pickle(f"{found.path}.pkl")
+    then = info.get("plans") if isinstance(info, dict) else None
+    if not isinstance(then, dict):
+        return
+    data = _changes(then, trainer.plans, _DATA, _STAGE_DATA, trainer.stage)
+    network = _changes(then, trainer.plans, _NETWORK, _STAGE_NETWORK, trainer.stage)
+    if not data and not network:
+        return
+    hint = f"copy plans.pkl of the model over {trainer.plans_file}"
+    if data:
+        hint = "go on with data that were planned and preprocessed as those were, or train anew"
+    raise DataError(
+        f"it was trained with other plans: {'; '.join(data + network)}",
+        where=str(found.path),
+        hint=hint,
+    )
+
+
+def _changes(
+    then: dict[str, Any],
+    now: dict[str, Any],
+    keys: Sequence[str],
+    stage_keys: Sequence[str],
+    stage: int,
+) -> list[str]:
+    old, new = (each["plans_per_stage"].get(stage, {}) for each in (then, now))
+    pairs = [(key, then.get(key), now.get(key)) for key in keys]
+    pairs += [(key, old.get(key), new.get(key)) for key in stage_keys]
+    return [
+        f"{key} {plain(before)}, now {plain(after)}"
+        for key, before, after in pairs
+        if plain(before) != plain(after)
+    ]
 
 
 def _digest(value: Any) -> str:

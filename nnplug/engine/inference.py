@@ -1,4 +1,4 @@
-"""One case through a model: stock's preprocessing, network and export, in memory."""
+"""One case through a model, or through several whose probabilities are averaged."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from nnplug.engine.ensembling import Ensemble, mean
 from nnplug.engine.models import Model
+from nnplug.engine.network import Network, Preprocessed
 from nnplug.engine.segmentation import Segmentation
-from nnplug.errors import ConfigError, DataError
 
-Preprocessed = tuple[Any, dict[str, Any]]
+Raw = tuple[NDArray[np.floating[Any]], dict[str, Any]]
 
 
 class Inference:
     """The three steps of a case. Prints what nnU-Net prints; not for several threads at once.
 
     Args:
-        model: from :func:`nnplug.engine.models.load_model`.
-        mirroring: average over mirrored images; None as the model was trained.
+        model: what to predict with.
+        mirroring: average over mirrored images; None as each model was trained.
         step_size: distance of the patches as a part of the patch size, above 0 up to 1.
 
     Raises:
@@ -31,129 +32,44 @@ class Inference:
     """
 
     def __init__(
-        self, model: Model, *, mirroring: bool | None = None, step_size: float = 0.5
+        self, model: Model | Ensemble, *, mirroring: bool | None = None, step_size: float = 0.5
     ) -> None:
-        if mirroring and not model.mirrored:
-            raise ConfigError("the model was trained without mirroring", hint="mirroring=null")
-        if not 0 < step_size <= 1:
-            raise ConfigError(f"step_size must be above 0 and at most 1, not {step_size}")
-        self.model = model
-        self.mirroring = model.mirrored if mirroring is None else mirroring
-        self.step_size = step_size
-        self._loaded: int | None = None
-        export = model.trainer.plans.get("segmentation_export_params") or {}
-        self._separate_z = export.get("force_separate_z")
-        self._order = export.get("interpolation_order", 1)
-        self._order_z = export.get("interpolation_order_z", 0)
+        self.ensemble = Ensemble.of(model)
+        self._networks = [Network(one, mirroring, step_size) for one in self.ensemble.models]
 
-    def read(self, images: Sequence[Path] | Sequence[sitk.Image]) -> Preprocessed:
-        """The preprocessed channels (channel, z, y, x) and how to undo the preprocessing.
+    def read(self, images: Sequence[Path] | Sequence[sitk.Image]) -> list[Preprocessed]:
+        """Preprocess a case for each network.
 
         nnU-Net reads files only, so images in memory take the way through a temporary folder.
 
         Raises:
             DataError: a channel or a file is missing.
         """
-        if len(images) != self.model.channels:
-            raise DataError(
-                f"the model takes {self.model.channels} channels, the case has {len(images)}"
-            )
         with tempfile.TemporaryDirectory(prefix="nnplug-") as folder:
             channels: Sequence[Path | sitk.Image] = [*images]
             files = [_file(one, Path(folder, f"{n:04d}.nrrd")) for n, one in enumerate(channels)]
-            missing = [str(path) for path in files if not path.is_file()]
-            if missing:
-                raise DataError(f"no such file: {', '.join(missing)}")
-            data, _, properties = self.model.trainer.preprocess_patient([*map(str, files)])
-        return data, properties
+            return [network.read(files) for network in self._networks]
 
-    def infer(self, data: Any) -> NDArray[np.floating[Any]]:
-        """Class probabilities averaged over the folds, in the images' axis order."""
-        trainer, params = self.model.trainer, self.model.params
-        total: Any = None
-        for index, checkpoint in enumerate(params):
-            if self._loaded != index:
-                trainer.load_checkpoint_ram(checkpoint, False)
-                self._loaded = index
-            one = trainer.predict_preprocessed_data_return_seg_and_softmax(
-                data,
-                do_mirroring=self.mirroring,
-                mirror_axes=trainer.data_aug_params["mirror_axes"],
-                use_sliding_window=True,
-                step_size=self.step_size,
-                use_gaussian=True,
-                all_in_gpu=False,
-                mixed_precision=self.model.mixed_precision,
-            )[1]
-            if total is None:
-                total = one
-            else:
-                total += one
-        if len(params) > 1:
-            total /= len(params)
-        backward = trainer.plans["transpose_backward"]
-        found: NDArray[np.floating[Any]] = total.transpose([0, *(axis + 1 for axis in backward)])
-        return found
+    def infer(self, case: Sequence[Preprocessed]) -> list[Raw]:
+        """Each network's class probabilities, and how to bring them to the case's grid."""
+        return [
+            (network.infer(one), one.properties)
+            for network, one in zip(self._networks, case, strict=True)
+        ]
 
-    def export(
-        self, probabilities: NDArray[np.floating[Any]], properties: dict[str, Any]
-    ) -> Segmentation:
-        """Resample to the case's own grid and post-process as stock does."""
-        regions = self.model.trainer.regions_class_order
-        segmentation = Segmentation.of(
-            self._resampled(probabilities, properties),
-            properties,
-            None if regions is None else tuple(regions),
-        )
-        if not self.model.postprocessing.is_file():
-            return segmentation
-        from nnunet.postprocessing.connected_components import (
-            load_postprocessing,
-            remove_all_but_the_largest_connected_component,
-        )
+    def export(self, raw: Sequence[Raw]) -> Segmentation:
+        """Bring to the case's own grid, average and post-process as stock does.
 
-        classes, sizes = load_postprocessing(str(self.model.postprocessing))
-        voxel = float(np.prod(properties["itk_spacing"], dtype=np.float64))
-        pruned = remove_all_but_the_largest_connected_component(
-            segmentation.array, classes, voxel, sizes
-        )[0]
-        return segmentation.with_array(pruned)
-
-    def _resampled(
-        self, probabilities: NDArray[np.floating[Any]], properties: dict[str, Any]
-    ) -> NDArray[np.floating[Any]]:
-        """On the case's grid (class, z, y, x), cropped as nnU-Net crops.
-
-        When z is resampled on its own follows
-        ``nnunet.inference.segmentation_export.save_segmentation_nifti_from_softmax``.
+        Raises:
+            DataError: the networks differ in grid or classes.
         """
-        from nnunet.preprocessing.preprocessing import (
-            get_do_separate_z,
-            get_lowres_axis,
-            resample_data_or_seg,
-        )
-
-        shape = tuple(properties["size_after_cropping"])
-        if probabilities.shape[1:] == shape:
-            return probabilities
-        before, after = properties["original_spacing"], properties["spacing_after_resampling"]
-        separate, coarse = bool(self._separate_z), before
-        if self._separate_z is None:
-            separate = get_do_separate_z(before) or get_do_separate_z(after)
-            coarse = before if get_do_separate_z(before) else after
-        axis = get_lowres_axis(coarse) if separate else None
-        if axis is not None and len(axis) != 1:
-            separate = False
-        found: NDArray[np.floating[Any]] = resample_data_or_seg(
-            probabilities,
-            shape,
-            is_seg=False,
-            axis=axis,
-            order=self._order,
-            do_separate_z=separate,
-            order_z=self._order_z,
-        )
-        return found
+        parts = [network.export(*one) for network, one in zip(self._networks, raw, strict=True)]
+        found = parts[0]
+        if len(parts) > 1:
+            # Stock averages files, which hold half precision.
+            cropped = mean([part.cropped.astype(np.float16) for part in parts])
+            found = Segmentation.of(cropped, found.properties, found.regions)
+        return found.postprocessed(self.ensemble.postprocessing)
 
 
 def _file(image: Path | sitk.Image, path: Path) -> Path:

@@ -32,6 +32,7 @@ class Model:
         record: nnplug's record of the first fold; empty for models of stock nnU-Net.
         mirrored: it was trained with mirroring.
         mixed_precision: predict in half precision.
+        first_stage: of a cascade's second stage: the model whose masks it takes.
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class Model:
     record: dict[str, Any]
     mirrored: bool
     mixed_precision: bool
+    first_stage: Model | None = None
 
     @property
     def postprocessing(self) -> Path:
@@ -52,14 +54,31 @@ class Model:
         """How many images a case has."""
         return int(self.trainer.plans["num_modalities"])
 
+    @property
+    def classes(self) -> int:
+        """How many classes there are probabilities of."""
+        return int(self.trainer.num_classes)
 
-def trainer_name(folder: Path, folds: Sequence[int | str] | None, checkpoint: str = FINAL) -> str:
-    """The trainer's class name in the model's first fold; raises as :func:`load_model`."""
+    @property
+    def regions(self) -> tuple[int, ...] | None:
+        """The label value of each class where classes overlap."""
+        found = self.trainer.regions_class_order
+        return None if found is None else tuple(found)
+
+
+def first_info(
+    folder: Path, folds: Sequence[int | str] | None, checkpoint: str = FINAL
+) -> dict[str, Any]:
+    """The ``.model.pkl`` of the model's first fold, with the trainer's class as ``name``.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
     path = _folds(folder, folds, checkpoint)[0] / f"{checkpoint}.model.pkl"
     info = read_pickle(path)
     if not isinstance(info, dict) or not isinstance(info.get("name"), str):
         raise DataError("not a model of nnU-Net v1: no trainer's name", where=str(path))
-    return str(info["name"])
+    return info
 
 
 def load_model(
@@ -69,6 +88,7 @@ def load_model(
     *,
     device: Device,
     find_options: Callable[[dict[str, Any]], object | None] | None = None,
+    first_stage: Model | None = None,
     log: Path | None = None,
 ) -> Model:
     """Restore the trainer from the first fold and read the weights of all.
@@ -79,6 +99,7 @@ def load_model(
         checkpoint: which checkpoint of each fold.
         device: what ``environment.enter`` returned; MPS predicts on the CPU.
         find_options: gives the trainer's options from nnplug's record beside the weights.
+        first_stage: for a cascade's second stage, the model of the first (``cascade.first_stage``).
         log: file for what nnU-Net prints; None drops it.
 
     Raises:
@@ -95,6 +116,8 @@ def load_model(
     trainers.check_origin(record, str(path))
     with quiet(log):
         cls = _trainer_class(info["name"], record, path)
+        if first_stage is None and _is_second_stage(cls):
+            raise DataError("the cascade's second stage needs the first", where=str(path))
         options = None
         if find_options is not None:
             with loud():
@@ -104,7 +127,9 @@ def load_model(
         trainer.fp16 = device.mixed_precision
         params = [_weights(trainer, fold / f"{checkpoint}.model") for fold in chosen]
     mirrored = bool(trainer.data_aug_params.get("do_mirror"))
-    return Model(folder, chosen, trainer, params, record, mirrored, device.mixed_precision)
+    return Model(
+        *(folder, chosen, trainer, params, record, mirrored, device.mixed_precision), first_stage
+    )
 
 
 def _folds(folder: Path, asked: Sequence[int | str] | None, checkpoint: str) -> tuple[Path, ...]:
@@ -132,12 +157,6 @@ def _folds(folder: Path, asked: Sequence[int | str] | None, checkpoint: str) -> 
 
 def _trainer_class(name: Any, record: dict[str, Any], path: Path) -> type:
     from nnunet.training.network_training.nnUNetTrainer import nnUNetTrainer
-    from nnunet.training.network_training.nnUNetTrainerCascadeFullRes import (
-        nnUNetTrainerCascadeFullRes,
-    )
-    from nnunet.training.network_training.nnUNetTrainerV2_CascadeFullRes import (
-        nnUNetTrainerV2CascadeFullRes,
-    )
 
     cls = trainers.find(name) if isinstance(name, str) and name.isidentifier() else None
     if not isinstance(cls, type) or not issubclass(cls, nnUNetTrainer):
@@ -146,13 +165,19 @@ def _trainer_class(name: Any, record: dict[str, Any], path: Path) -> type:
         if origin:
             hint = f"it was trained with {' '.join(origin)}: install and enable that"
         raise PluginError(f"nnU-Net finds no trainer {name!r}", where=str(path), hint=hint)
-    if issubclass(cls, nnUNetTrainerCascadeFullRes | nnUNetTrainerV2CascadeFullRes):
-        raise DataError(
-            "the cascade's second stage needs the first one's predictions",
-            where=str(path),
-            hint="predict with nnUNet_predict -l, or with a 3d_fullres model",
-        )
     return cls
+
+
+def _is_second_stage(cls: type) -> bool:
+    """Whether it is a trainer of a cascade's second stage."""
+    from nnunet.training.network_training.nnUNetTrainerCascadeFullRes import (
+        nnUNetTrainerCascadeFullRes,
+    )
+    from nnunet.training.network_training.nnUNetTrainerV2_CascadeFullRes import (
+        nnUNetTrainerV2CascadeFullRes,
+    )
+
+    return issubclass(cls, nnUNetTrainerCascadeFullRes | nnUNetTrainerV2CascadeFullRes)
 
 
 def _restore(

@@ -13,9 +13,11 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from nnplug.engine.inference import Inference, Preprocessed
+from nnplug.engine.ensembling import Ensemble
+from nnplug.engine.inference import Inference, Raw
 from nnplug.engine.interrupts import Stop, Watch
 from nnplug.engine.models import Model, load_model
+from nnplug.engine.network import Preprocessed
 from nnplug.engine.output import loud, quiet
 from nnplug.engine.segmentation import Segmentation
 from nnplug.errors import ConfigError, DataError, NnplugError, TrainingError
@@ -58,7 +60,7 @@ class CaseResult:
 
 
 def predict(
-    model: Model,
+    model: Model | Ensemble,
     cases: Sequence[PredictCase],
     output: Path,
     *,
@@ -74,7 +76,7 @@ def predict(
     """Predict cases in order; one that fails is reported and doesn't stop the others.
 
     Args:
-        model: from :func:`load_model`.
+        model: from :func:`load_model`, or several.
         cases: what to predict.
         output: folder of the masks, made if need be; files of the same names are replaced.
         mirroring: average over mirrored images; None as the model was trained.
@@ -113,8 +115,8 @@ def predict(
     except Stop:
         hint = f"{len(results)} of {len(cases)} cases are done; run the command again"
         raise watch.explain("prediction", hint) from None
-    if model.postprocessing.is_file():
-        shutil.copy(model.postprocessing, output)
+    if inference.ensemble.postprocessing.is_file():
+        shutil.copy(inference.ensemble.postprocessing, output)
     return results
 
 
@@ -128,7 +130,7 @@ class _Steps:
         self._read = read
         self._write = write
 
-    def read(self, case: PredictCase) -> Preprocessed:
+    def read(self, case: PredictCase) -> list[Preprocessed]:
         with loud():
             images = self._read(case)
         try:
@@ -136,8 +138,8 @@ class _Steps:
         except DataError as error:
             raise DataError(error.problem, where=case.name, hint=error.hint) from error
 
-    def write(self, case: PredictCase, probabilities: Any, properties: dict[str, Any]) -> Path:
-        segmentation = self.inference.export(probabilities, properties)
+    def write(self, case: PredictCase, raw: list[Raw]) -> Path:
+        segmentation = self.inference.export(raw)
         if self.softmax is not None:
             segmentation.save_softmax(self.softmax / case.name)
         return self._write(case, segmentation)
@@ -172,11 +174,11 @@ def _run(
             writing: Future[Path] = Future()
             began = time.monotonic()
             try:
-                data, properties = reading.result()
+                preprocessed = reading.result()
                 began = time.monotonic()
-                probabilities = steps.inference.infer(data)
-                writing = pool.submit(steps.write, case, probabilities, properties)
-                del data, probabilities
+                raw = steps.inference.infer(preprocessed)
+                writing = pool.submit(steps.write, case, raw)
+                del preprocessed, raw
             except Exception as error:
                 writing.set_exception(error)
             seconds = time.monotonic() - began

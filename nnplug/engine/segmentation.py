@@ -53,9 +53,21 @@ class Segmentation:
                 array[z, y, x][cropped[number] > 0.5] = value
         return cls(array, cropped, (z, y, x), properties, regions)
 
-    def with_array(self, array: NDArray[np.uint8]) -> Segmentation:
-        """The same with another mask."""
-        return replace(self, array=array)
+    def postprocessed(self, rules: Path) -> Segmentation:
+        """Without the components that nnU-Net's ``postprocessing.json`` drops, if it is there."""
+        if not rules.is_file():
+            return self
+        from nnunet.postprocessing.connected_components import (
+            load_postprocessing,
+            remove_all_but_the_largest_connected_component,
+        )
+
+        classes, sizes = load_postprocessing(str(rules))
+        voxel = float(np.prod(self.properties["itk_spacing"], dtype=np.float64))
+        pruned = remove_all_but_the_largest_connected_component(self.array, classes, voxel, sizes)[
+            0
+        ]
+        return replace(self, array=pruned)
 
     @property
     def mask(self) -> sitk.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from nnplug.engine import checkpoints, environment, moving, plans, trainers, vet
 from nnplug.engine.construction import build, output_folders, stop_workers
 from nnplug.engine.environment import Device
 from nnplug.engine.epochs import Follower, follow
-from nnplug.engine.identity import check_same, identity
+from nnplug.engine.identity import check_plans, check_same, identity
 from nnplug.engine.interrupts import Stop, Watch
 from nnplug.engine.overrides import Overrides
 from nnplug.engine.validation import mean_dice, validate
@@ -131,6 +131,7 @@ def run(
     vetting.check_task(folders, job.task, job.network, job.fold, job.plans_identifier)
     model_folder, fold_folder = output_folders(folders, job)
     found = _starting_point(fold_folder, job, on_note)
+    job = _as_trained(job, found)
 
     def report(epoch: EpochReport) -> None:
         with environment.loud():
@@ -174,6 +175,19 @@ def _starting_point(
     return found
 
 
+def _as_trained(job: TrainJob, found: checkpoints.Found | None) -> TrainJob:
+    """The job with the planned epochs of the checkpoint, if none are asked for.
+
+    A finished training of stock nnU-Net, which doesn't say how many were planned, has all.
+    """
+    if found is None or job.settings.get("max_num_epochs") is not None:
+        return job
+    planned = (found.record.get("settings") or {}).get("max_num_epochs")
+    if not found.record and found.final:
+        planned = int(found.content["epoch"])
+    return replace(job, settings={**job.settings, "max_num_epochs": planned})
+
+
 def _train(
     job: TrainJob,
     device: Device,
@@ -200,6 +214,7 @@ def _train(
         state = None
         if found is not None:
             check_same(found, made_of)
+            check_plans(found, trainer)
             trainer.load_checkpoint_ram(found.content, not complete)
             state = found.record.get("state")
         elif job.overwrite:

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from nnplug.catalog import Catalog
-from nnplug.config.build import build
 from nnplug.config.folders import Folders
 from nnplug.config.load import best_settings, existing_folder, trainer_options
 from nnplug.config.settings import Best, Network
@@ -19,6 +18,7 @@ from nnplug.console import console, progress, say, warn
 from nnplug.data.files import storage_errors, write_json
 from nnplug.errors import ConfigError, DataError
 from nnplug.stages import experiment
+from nnplug.stages.mounting import mount, trained_options
 
 if TYPE_CHECKING:
     from nnplug.engine.ensembling import Member
@@ -113,6 +113,7 @@ def _members(models: Sequence[Path], asked: Sequence[int]) -> list[Member]:
 
 
 def _write_softmax(members: Sequence[Member], task: str, catalog: Catalog, device: Device) -> None:
+    from nnplug.engine.checkpoints import FINAL, read_record
     from nnplug.engine.selection import lacks_softmax
     from nnplug.engine.softmax import write_softmax
     from nnplug.engine.training import TrainJob
@@ -128,35 +129,20 @@ def _write_softmax(members: Sequence[Member], task: str, catalog: Catalog, devic
     with progress("validating with probabilities", len(missing)) as advance:
         for model, fold in missing:
             trainer, _, identifier = model.name.partition("__")
-            options, data_parallel = _mounted(trainer, model / f"fold_{fold}", catalog)
+            spec = mount(trainer, catalog)
+            record = read_record(model / f"fold_{fold}" / f"{FINAL}.model")
             job = TrainJob(
                 task=task,
                 network=model.parent.parent.name,
                 fold=fold,
                 trainer=trainer,
                 plans_identifier=identifier,
-                options=options,
+                options=trained_options(spec, record, str(model)),
                 gpus=device.gpus,
-                data_parallel=data_parallel,
+                data_parallel=spec is not None and spec.data_parallel,
             )
             write_softmax(job, device, model / f"fold_{fold}")
             advance()
-
-
-def _mounted(trainer: str, fold: Path, catalog: Catalog) -> tuple[object | None, bool]:
-    """Mount a plugin's trainer; its options as it was trained, and whether it takes GPUs."""
-    from nnplug.engine import checkpoints, trainers
-
-    for entry in catalog.trainers:
-        spec = entry.spec
-        if spec.target.partition(":")[2] == trainer:
-            trainers.mount(spec.target, str(entry.owner), data_parallel=spec.data_parallel)
-            stored = checkpoints.read_record(fold / f"{checkpoints.FINAL}.model").get("options")
-            if spec.options is None or not isinstance(stored, Mapping):
-                return None, spec.data_parallel
-            options: object = build(spec.options, stored, "options")
-            return options, spec.data_parallel
-    return None, False
 
 
 def _content(
@@ -190,7 +176,8 @@ def _number(value: float) -> float | None:
 
 
 def _show(found: Sequence[Candidate], best: Candidate) -> None:
-    table = Table("model", *(f"Dice {label}" for label in best.dice), "mean")
+    model = Column("model", overflow="fold")
+    table = Table(model, *(f"Dice {label}" for label in best.dice), "mean")
     for one in found:
         figures = [*one.dice.values(), one.mean]
         style = "bold" if one is best else None

@@ -17,6 +17,32 @@ SUFFIXES = (SUFFIX, ".nii", ".mha", ".nrrd")
 CHANNEL = re.compile(r"_(\d{4})$")
 
 
+LIST = ".txt"
+
+
+def named_files(named: Path | Sequence[Path]) -> list[Path]:
+    """The files that ``input`` names: one, several, or those that a text file lists.
+
+    A text file has one path a line, relative to its folder; empty lines and ``#`` lines are
+    passed over.
+
+    Raises:
+        ConfigError: one is not there, or of another format; or nothing is listed.
+    """
+    if not isinstance(named, Path):
+        return checked(named)
+    if named.suffix != LIST:
+        return checked([named])
+    try:
+        lines = [line.strip() for line in named.read_text(encoding="utf-8").splitlines()]
+    except UnicodeDecodeError:
+        raise ConfigError("is not a list of paths in UTF-8", where=f"input={named}") from None
+    found = [named.parent / line for line in lines if line and not line.startswith("#")]
+    if not found:
+        raise ConfigError("lists no file", where=f"input={named}")
+    return checked(found)
+
+
 def checked(files: Sequence[Path]) -> list[Path]:
     """Files that the user named.
 

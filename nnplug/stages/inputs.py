@@ -18,7 +18,7 @@ from nnplug.data.taskfolder import TaskFolder
 from nnplug.engine.prediction import PredictCase
 from nnplug.errors import ConfigError, DataError
 from nnplug.stages.case import Job, prepare
-from nnplug.stages.input_files import SUFFIX, Files, checked
+from nnplug.stages.input_files import SUFFIX, Files, named_files
 from nnplug.stages.jobs import find_jobs
 from nnplug.types import CaseSource
 
@@ -53,9 +53,9 @@ def check_there(named: Path | list[Path]) -> None:
     Raises:
         ConfigError: with the first such path.
     """
-    if isinstance(named, list):
-        checked(named)
-    elif not named.is_file():
+    if isinstance(named, list) or named.is_file():
+        named_files(named)
+    else:
         existing_folder(named, "input")
 
 
@@ -71,7 +71,7 @@ def find_input(settings: Predict, catalog: Catalog, folders: Folders, channels: 
     """
     named = settings.input
     if isinstance(named, list) or named.is_file():
-        return Files(checked(named if isinstance(named, list) else [named]), channels)
+        return Files(named_files(named), channels)
     folder = existing_folder(named, "input")
     files = [p for p in folder.iterdir() if p.name.endswith(SUFFIX) and p.name[0] != "."]
     data = settings.data

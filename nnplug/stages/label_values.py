@@ -14,10 +14,10 @@ from nnplug.data.taskfolder import SOURCE_LABELS
 from nnplug.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from nnplug.engine.models import Model
+    from nnplug.engine.ensembling import Ensemble
 
 
-def restoring(settings: Predict, model: Model) -> dict[int, int] | None:
+def restoring(settings: Predict, ensemble: Ensemble) -> dict[int, int] | None:
     """The source's values for the dataset's, if they are wanted and known; says what is done.
 
     Raises:
@@ -25,14 +25,15 @@ def restoring(settings: Predict, model: Model) -> dict[int, int] | None:
     """
     from nnplug.engine.checkpoints import read_record
 
-    record = model.record.get("source_labels") or {}
+    record = ensemble.models[0].record.get("source_labels") or {}
     if settings.label_values == "dataset" or not record:
         return None
-    for fold in model.folds[1:]:
+    first, *others = (fold for model in ensemble.models for fold in model.folds)
+    for fold in others:
         if read_record(fold / f"{settings.checkpoint}.model").get("source_labels") != record:
             raise ConfigError(
-                f"{model.folds[0].name} and {fold.name} know different label values of the source",
-                where=str(model.folder),
+                f"{first.name} and {fold.name} know different label values of the source",
+                where=str(fold.parent),
                 hint="use folds that were trained on one conversion, or label_values=dataset",
             )
     if record["values"] is None:

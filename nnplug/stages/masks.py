@@ -18,7 +18,7 @@ from nnplug.types import VoxelRemapper, Writer
 from nnplug.whole import replacing
 
 if TYPE_CHECKING:
-    from nnplug.engine.models import Model
+    from nnplug.engine.ensembling import Ensemble
     from nnplug.engine.prediction import PredictCase
     from nnplug.engine.segmentation import Segmentation
     from nnplug.stages.inputs import Input
@@ -32,7 +32,7 @@ class Masks:
     Args:
         settings: of ``predict``.
         source: where the cases come from.
-        model: whose label values the segmentations have.
+        ensemble: whose label values the segmentations have.
         restore: those values to the ones that are written; None leaves them.
 
     Raises:
@@ -45,7 +45,7 @@ class Masks:
         settings: Predict,
         catalog: Catalog,
         source: Input,
-        model: Model,
+        ensemble: Ensemble,
         restore: Mapping[int, int] | None,
     ) -> None:
         self._output = settings.output
@@ -56,7 +56,7 @@ class Masks:
         self._suffix = catalog.writers.get(settings.format.name).spec.suffix
         self._writer: Writer = _made(settings.format, catalog.writers, "format")
         declared = settings.data.dataset.labels if settings.data else {}
-        self._labels = names(model.trainer.plans["all_classes"], declared, restore)
+        self._labels = names(ensemble.plans["all_classes"], declared, restore)
 
     def done(self, case: PredictCase) -> bool:
         """Whether everything that is wanted of a case is there."""

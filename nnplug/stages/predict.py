@@ -44,7 +44,8 @@ def run(settings: Predict, catalog: Catalog) -> list[CaseResult]:
             folders, device=settings.device, gpus=None, workers=settings.workers
         )
     loaded = model.load(settings, catalog, folders, device)
-    say(f"model {loaded.folder}")
+    for one in loaded.models:
+        say(f"model {one.folder}, {', '.join(fold.name for fold in one.folds)}")
     source = find_input(settings, catalog, folders, loaded.channels)
     restore = label_values.restoring(settings, loaded)
     masks = Masks(settings, catalog, source, loaded, restore)
@@ -55,7 +56,7 @@ def run(settings: Predict, catalog: Catalog) -> list[CaseResult]:
 
     def read(case: PredictCase) -> Sequence[Path] | Sequence[sitk.Image]:
         images = source.read(case)
-        if remark := fit.unlike_training(images, loaded.trainer.plans):
+        for remark in fit.unlike_training(images, loaded.plans, loaded.models[0].record):
             warn(f"case {case.name}: {remark}")
         return images
 

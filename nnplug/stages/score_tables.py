@@ -10,6 +10,8 @@ from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import Any
 
+from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from nnplug.config.settings import Evaluate
@@ -18,12 +20,13 @@ from nnplug.data.files import write_json, write_text
 from nnplug.data.metrics import FIGURES, Score
 from nnplug.data.summary import Comparison, Scores
 
+# Figure to its title and format on the terminal, so narrow that all fit into 80 columns.
 TITLES = {
-    "dice": "Dice",
-    "surface_dice": "surface Dice",
-    "hd95_mm": "HD95 mm",
-    "assd_mm": "ASSD mm",
-    "volume_difference_ml": "volume difference ml",
+    "dice": ("Dice", ".3f"),
+    "surface_dice": ("surf. Dice", ".3f"),
+    "hd95_mm": ("HD95 mm", ".2f"),
+    "assd_mm": ("ASSD mm", ".2f"),
+    "volume_difference_ml": ("vol. ml", "+.2f"),
 }
 
 
@@ -117,12 +120,14 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def show(scores: Scores) -> None:
-    """Print the means with their intervals, the comparison, and the notes."""
-    table = Table("label", *TITLES.values())
+    """Print the means, Dice with its interval, the comparison, and the notes."""
+    dice, *others = TITLES
+    table = _table("label", f"{TITLES[dice][0]} [95 %]", *(TITLES[f][0] for f in others))
     for name, figures in scores.means.items():
-        limits = scores.intervals[name]
-        table.add_row(name, *(_with_interval(figures[f], limits[f]) for f in TITLES))
-    table.add_row("mean", f"{scores.dice:.4f}", *[""] * (len(TITLES) - 1))
+        cells = (f"{figures[f]:{TITLES[f][1]}}" for f in others)
+        interval = _interval(figures[dice], scores.intervals[name][dice], TITLES[dice][1])
+        table.add_row(escape(name), interval, *cells)
+    table.add_row("mean", f"{scores.dice:.3f}")
     console().print(table)
     if scores.comparison is not None:
         console().print(_differences(scores.comparison))
@@ -130,18 +135,29 @@ def show(scores: Scores) -> None:
         say(f"note: {note[:300]}")
 
 
+def _table(first: str, *others: str) -> Table:
+    """A table without lines between columns; names in the first one break, nothing is cut."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(first, overflow="fold")
+    for other in others:
+        table.add_column(escape(other), justify="right", no_wrap=True)
+    return table
+
+
 def _differences(comparison: Comparison) -> Table:
-    table = Table("difference", "figure", "mean [95 %]", "p", "p (Holm)", "cases", "subjects")
+    table = _table("difference", "figure", "mean [95 %]", "p", "p (Holm)", "subjects")
     for label, figures in comparison.differences.items():
-        for figure, one in figures.items():
+        for number, (figure, one) in enumerate(figures.items()):
+            title, form = TITLES[figure]
+            interval = _interval(one.mean, one.interval, f"+{form.removeprefix('+')}")
             table.add_row(
-                *(label, TITLES[figure], _with_interval(one.mean, one.interval)),
-                *(f"{one.p:.2g}", f"{one.p_holm:.2g}", str(one.cases), str(one.subjects)),
+                *("" if number else escape(label), title, interval),
+                *(f"{one.p:.2g}", f"{one.p_holm:.2g}", str(one.subjects)),
             )
     return table
 
 
-def _with_interval(value: float, limits: tuple[float, float]) -> str:
+def _interval(value: float, limits: tuple[float, float], form: str) -> str:
     low, high = limits
-    # rich takes [..] for markup; a backslash before it keeps it as text.
-    return f"{value:.4f}" if math.isnan(low) else f"{value:.4f} \\[{low:.4f}, {high:.4f}]"
+    text = f"{value:{form}}"
+    return text if math.isnan(low) else escape(f"{text} [{low:{form}}, {high:{form}}]")

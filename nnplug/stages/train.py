@@ -84,7 +84,11 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
         extend=settings.extend,
         data_hash=task.data_hash(),
         seed=settings.seed,
-        record={**origin, "source_labels": task.source_labels()},
+        record={
+            **origin,
+            "source_labels": task.source_labels(),
+            "orientations": task.orientations(),
+        },
         patch_every=settings.overlays,
     )
     labels = sorted((value, name) for name, value in settings.dataset.labels.items() if value)

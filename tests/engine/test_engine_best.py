@@ -320,7 +320,7 @@ def test_probabilities_that_training_did_not_write_are_computed(planned, tmp_pat
     assert "validating with probabilities: 2" in done.stderr
     found = tmp_path / "nnUNet" / "ensembles" / TASK / "best.json"
     assert len(json.loads(found.read_text())["scores"]) == 3
-    for member in ensembling.members(found):
+    for member in ensembling.read_best(found).members:
         assert member.folder in models
     again = best(planned, f"models=[{models[0]},{models[1]}]", "folds=[0]", **folders)
     assert again.returncode == 0, again.stderr

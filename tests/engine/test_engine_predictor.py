@@ -85,7 +85,7 @@ def test_threads_share_a_predictor(head, tmp_path, run_python):
 
 @pytest.mark.slow
 def test_dicom_goes_in_and_comes_out(head, tmp_path, run_python):
-    """The image as DICOM slices with other axes; the mask is on the slices, in two formats."""
+    """The image as DICOM slices with other axes; the mask is on the slices, in three formats."""
     code = head + textwrap.dedent(
         """
         import highdicom, pydicom
@@ -125,6 +125,7 @@ def test_dicom_goes_in_and_comes_out(head, tmp_path, run_python):
                   "converter=dicom", f"convert.orient={orient}"]
         (result,) = nnplug.predict([*common, f"output={root / 'nifti'}"])
         (seg,) = nnplug.predict([*common, f"output={root / 'seg'}", "format=dicom_seg"])
+        (contours,) = nnplug.predict([*common, f"output={root / 'rt'}", "format=rtstruct"])
         with nnplug.Predictor(folder, device="cpu", root=root) as predictor:
             wanted = sitk.DICOMOrient(predictor.predict(one).mask, "LPS")
         mask = sitk.ReadImage(str(result.mask))
@@ -136,6 +137,9 @@ def test_dicom_goes_in_and_comes_out(head, tmp_path, run_python):
         print("SEG", list(written.segment_numbers), [s.segment_label for s in
               map(written.get_segment_description, written.segment_numbers)],
               written.StudyInstanceUID == study)
+        rois = pydicom.dcmread(contours.mask)
+        print("ROIS", contours.mask.name, [r.ROIName for r in rois.StructureSetROISequence],
+              rois.StudyInstanceUID == study, rois.FrameOfReferenceUID == frame)
         volume = written.get_volume(combine_segments=True)
         print("VOXELS", [int((volume.array == n).sum() - (got == n).sum())
                          for n in (1, 2)])
@@ -146,6 +150,7 @@ def test_dicom_goes_in_and_comes_out(head, tmp_path, run_python):
         "MASK P1.nii.gz 0 True",
         "GRID True True",
         "SEG [1, 2] ['front', 'back'] True",
+        "ROIS P1.rtstruct.dcm ['front', 'back'] True True",
         "VOXELS [0, 0]",
     ]
 

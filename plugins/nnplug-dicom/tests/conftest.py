@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import highdicom
 import numpy as np
 import pydicom
 import pytest
@@ -11,7 +12,7 @@ import SimpleITK as sitk
 from pydicom.uid import generate_uid
 
 from nnplug.errors import SourceError
-from nnplug.types import Source
+from nnplug.types import CaseSource, Source
 from nnplug_dicom.converter import DicomConverter
 from nnplug_dicom.headers.frames import expand
 from nnplug_dicom.headers.header import read_header
@@ -137,3 +138,88 @@ def volume_of() -> Callable[..., Volume]:
         return read_series(headers, DicomOptions(**options))
 
     return read
+
+
+@pytest.fixture
+def scan() -> Callable[[Path], tuple[CaseSource, sitk.Image]]:
+    """The only case of a folder, and its image."""
+
+    def found(root: Path) -> tuple[CaseSource, sitk.Image]:
+        converter = DicomConverter(DicomOptions())
+        (case,) = converter.discover(Source(root, {0: "image"}, unlabelled=True))
+        return case, converter.read(case).images[0]
+
+    return found
+
+
+@pytest.fixture
+def drawn() -> Callable[[sitk.Image], sitk.Image]:
+    """A mask with the values 1 and 5 in boxes, nothing on the first plane and the last."""
+
+    def mask(image: sitk.Image) -> sitk.Image:
+        values = np.zeros(image.GetSize()[::-1], np.uint16)
+        half = image.GetSize()[0] // 2
+        for number, value in enumerate((1, 5)):
+            values[1:, 1:3, number * half : number * half + 2] = value
+        values[-1] = 0
+        found = sitk.GetImageFromArray(values)
+        found.CopyInformation(image)
+        return found
+
+    return mask
+
+
+@pytest.fixture
+def read_back() -> Callable[[Path, Path, Path], sitk.Image]:
+    """The label that the converter makes of a series and the object that a writer made."""
+
+    def read(root: Path, written: Path, folder: Path) -> sitk.Image:
+        (folder / "case").mkdir(parents=True)
+        for path in root.rglob("*"):
+            if path.is_file():
+                (folder / "case" / path.name).symlink_to(path)
+        (folder / "case" / "label.dcm").symlink_to(written)
+        labels = {"background": 0, "liver": 1, "vessel": 2}
+        converter = DicomConverter(DicomOptions())
+        (case,) = converter.discover(Source(folder, {0: "image"}, labels))
+        label = converter.read(case).label
+        assert label is not None
+        return label
+
+    return read
+
+
+@pytest.fixture
+def complete() -> Callable[[int, pydicom.Dataset], None]:
+    """Gives a slice what the standard wants of a CT image besides its pixels."""
+
+    def fill(number: int, data: pydicom.Dataset) -> None:
+        data.PatientName, data.PatientBirthDate, data.PatientSex = "A^B", "", ""
+        data.StudyInstanceUID, data.FrameOfReferenceUID = "1.2.3.4", "1.2.3.5"
+        data.StudyDate = data.StudyTime = data.StudyID = data.AccessionNumber = ""
+        data.ReferringPhysicianName, data.Manufacturer = "", "M"
+        data.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+        data.InstanceNumber, data.SliceThickness = number + 1, "3"
+        data.RescaleSlope, data.RescaleIntercept, data.RescaleType = "1", "0", "HU"
+        data.WindowCenter, data.WindowWidth = "0", "100"
+
+    return fill
+
+
+@pytest.fixture
+def multi_frame(
+    write_series: WriteSeries, complete: Callable[[int, pydicom.Dataset], None], tmp_path: Path
+) -> Callable[[Sequence[float]], Path]:
+    """A folder with one multi-frame CT, its frames at these places (mm) along the normal."""
+
+    def write(positions: Sequence[float]) -> Path:
+        pixels = np.zeros((len(positions), 12, 16), np.int16)
+        paths = write_series(tmp_path / "slices", positions, pixels=pixels, each=complete)
+        frames = highdicom.legacy.LegacyConvertedEnhancedCTImage(
+            [pydicom.dcmread(p) for p in paths], generate_uid(), 2, "1.2.9", 1
+        )
+        (tmp_path / "frames" / "case").mkdir(parents=True)
+        frames.save_as(tmp_path / "frames" / "case" / "frames.dcm")
+        return tmp_path / "frames"
+
+    return write

@@ -9,9 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 from nnplug.errors import SourceError
-from nnplug.types import CaseSource, Source
-from nnplug_dicom.converter import DicomConverter
-from nnplug_dicom.options import DicomOptions
+from nnplug.types import CaseSource
 from nnplug_dicom.writing.options import SegOptions, Terms
 from nnplug_dicom.writing.seg import SegWriter
 
@@ -19,40 +17,11 @@ LABELS = {"liver": 1, "vessel": 5, "tumour": 260}
 LIVER = ("10200004", "SCT", "Liver")
 
 
-def scan(root, options=None):
-    converter = DicomConverter(options)
-    (case,) = converter.discover(Source(root, {0: "image"}, unlabelled=True))
-    return case, converter.read(case).images[0]
-
-
-def drawn(image, labels=LABELS):
-    """A mask with the first labels in boxes, nothing on the first plane."""
-    values = np.zeros(image.GetSize()[::-1], np.uint16)
-    half = image.GetSize()[0] // 2
-    for number, value in enumerate(list(labels.values())[:2]):
-        values[1:, 1:3, number * half : number * half + 2] = value
-    values[-1] = 0
-    mask = sitk.GetImageFromArray(values)
-    mask.CopyInformation(image)
-    return mask
-
-
-def read_back(root, seg, folder):
-    """What the converter makes of series and SEG."""
-    (folder / "case").mkdir(parents=True)
-    for path in root.rglob("*"):
-        if path.is_file():
-            (folder / "case" / path.name).symlink_to(path)
-    (folder / "case" / "label.dcm").symlink_to(seg)
-    labels = {"background": 0, "liver": 1, "vessel": 2}
-    converter = DicomConverter(DicomOptions())
-    (case,) = converter.discover(Source(folder, {0: "image"}, labels))
-    return converter.read(case).label
-
-
 @pytest.mark.parametrize("positions", [(0, 5, 10, 15), (15, 10, 5, 0)])
 @pytest.mark.parametrize("orientation", [(1, 0, 0, 0, 1, 0), (0, 1, 0, 0, 0, -1)])
-def test_a_seg_is_read_as_the_mask(write_series, tmp_path, positions, orientation):
+def test_a_seg_is_read_as_the_mask(
+    write_series, tmp_path, positions, orientation, scan, drawn, read_back
+):
     write_series(
         tmp_path / "series" / "case",
         positions,
@@ -84,7 +53,7 @@ def test_a_seg_is_read_as_the_mask(write_series, tmp_path, positions, orientatio
     )
 
 
-def test_a_real_series(data, tmp_path):
+def test_a_real_series(data, tmp_path, scan, drawn, read_back):
     root = data / "sts" / "dicom" / "STS_002" / "CT" / "image"
     case, image = scan(root)
     SegWriter().write(drawn(image), LABELS, case, 0, tmp_path / "a.seg.dcm")
@@ -96,7 +65,7 @@ def test_a_real_series(data, tmp_path):
     assert label.GetOrigin() == pytest.approx(image.GetOrigin())
 
 
-def test_an_empty_mask_describes_every_label(write_series, tmp_path):
+def test_an_empty_mask_describes_every_label(write_series, tmp_path, scan):
     write_series(
         tmp_path / "series" / "case", FrameOfReferenceUID="1.2.3", StudyInstanceUID="1.2.4"
     )
@@ -114,7 +83,7 @@ def test_what_is_no_series_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_mask_elsewhere_is_refused(write_series, tmp_path):
+def test_a_mask_elsewhere_is_refused(write_series, tmp_path, scan, drawn):
     write_series(tmp_path / "series" / "case")
     case, image = scan(tmp_path / "series")
     for change in ("origin", "size"):
@@ -127,7 +96,7 @@ def test_a_mask_elsewhere_is_refused(write_series, tmp_path):
             SegWriter().write(mask, LABELS, case, 0, tmp_path / "a.seg.dcm")
 
 
-def test_slices_that_lack_what_a_seg_repeats_are_refused(write_series, tmp_path):
+def test_slices_that_lack_what_a_seg_repeats_are_refused(write_series, tmp_path, scan, drawn):
     write_series(tmp_path / "series" / "case")
     case, image = scan(tmp_path / "series")
     with pytest.raises(SourceError, match="no StudyInstanceUID, FrameOfReferenceUID"):
@@ -139,26 +108,9 @@ def test_a_series_number_below_one_is_refused():
         SegOptions(series_number=0)
 
 
-def test_a_multi_frame_file(write_series, tmp_path):
+def test_a_multi_frame_file(multi_frame, tmp_path, scan, drawn):
     """Frames in another order than along the normal; highdicom says where the SEG's lie."""
-
-    def complete(number, data):
-        data.PatientName, data.PatientBirthDate, data.PatientSex = "A^B", "", ""
-        data.StudyInstanceUID = data.FrameOfReferenceUID = "1.2.3.4"
-        data.StudyDate = data.StudyTime = data.StudyID = data.AccessionNumber = ""
-        data.ReferringPhysicianName, data.Manufacturer = "", "M"
-        data.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-        data.InstanceNumber, data.SliceThickness = number + 1, "3"
-        data.RescaleSlope, data.RescaleIntercept, data.RescaleType = "1", "0", "HU"
-        data.WindowCenter, data.WindowWidth = "0", "100"
-
-    paths = write_series(tmp_path / "slices", (6, 0, 9, 3), each=complete)
-    frames = highdicom.legacy.LegacyConvertedEnhancedCTImage(
-        [pydicom.dcmread(p) for p in paths], pydicom.uid.generate_uid(), 2, "1.2.9", 1
-    )
-    (tmp_path / "frames" / "case").mkdir(parents=True)
-    frames.save_as(tmp_path / "frames" / "case" / "frames.dcm")
-    case, image = scan(tmp_path / "frames")
+    case, image = scan(multi_frame((6, 0, 9, 3)))
     mask = drawn(image)
     SegWriter().write(mask, LABELS, case, 0, tmp_path / "a.seg.dcm")
     volume = highdicom.seg.segread(tmp_path / "a.seg.dcm").get_volume(combine_segments=True)

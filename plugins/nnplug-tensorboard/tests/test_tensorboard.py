@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
 from nnplug.runs import RunInfo
 from nnplug_tensorboard.options import TensorboardOptions
 from nnplug_tensorboard.tracker import TensorboardTracker
-from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 
 def run(folder: Path) -> RunInfo:

@@ -9,7 +9,7 @@ from nnplug.hookspecs import hookimpl
 from nnplug.types import ConverterSpec, WriterSpec
 from nnplug_dicom.headers.probe import holds_dicom
 from nnplug_dicom.options import DicomOptions
-from nnplug_dicom.writing.options import SegOptions
+from nnplug_dicom.writing.options import RtstructOptions, SegOptions
 
 
 @hookimpl
@@ -29,7 +29,7 @@ def nnplug_converters() -> Iterable[ConverterSpec]:
 
 @hookimpl
 def nnplug_writers() -> Iterable[WriterSpec]:
-    """The format ``dicom_seg``."""
+    """The formats ``dicom_seg`` and ``rtstruct``."""
     return [
         WriterSpec(
             name="dicom_seg",
@@ -37,7 +37,14 @@ def nnplug_writers() -> Iterable[WriterSpec]:
             suffix=".seg.dcm",
             options=SegOptions,
             summary="DICOM Segmentation that refers to the source series",
-        )
+        ),
+        WriterSpec(
+            name="rtstruct",
+            target="nnplug_dicom.writing.rtstruct:RtstructWriter",
+            suffix=".rtstruct.dcm",
+            options=RtstructOptions,
+            summary="DICOM RT Structure Set that refers to the source series",
+        ),
     ]
 
 

@@ -17,16 +17,10 @@ from pydicom.sr.codedict import codes
 from nnplug.errors import SourceError
 from nnplug.types import CaseSource
 from nnplug_dicom.headers.header import Header
-from nnplug_dicom.labels.dataset import guarded, read_dataset
+from nnplug_dicom.labels.dataset import guarded
 from nnplug_dicom.writing.options import SegOptions, Terms
 from nnplug_dicom.writing.planes import planes_of
-
-# What every object of a study repeats (PS3.3, C.7.1.1, C.7.2.1): without a value, and with one.
-_MAY_BE_EMPTY = (
-    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime"),
-    *("StudyID", "AccessionNumber", "ReferringPhysicianName"),
-)
-_NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
+from nnplug_dicom.writing.series import headers_of, present, repeated
 
 
 class SegWriter:
@@ -51,23 +45,14 @@ class SegWriter:
             SourceError: the case is no DICOM series, its mask is not on the slices' grid, or the
                 slices lack what a SEG has to repeat.
         """
-        series = case.details.get("series")
-        if not series:
-            raise SourceError(
-                "a DICOM SEG refers to a DICOM series, and this case has none",
-                where=f"case {case.name}",
-                hint="predict the DICOM folder itself with dataset=NAME converter=dicom",
-            )
-        headers = series[channel]
+        headers = headers_of(case, channel, "SEG")
         values = planes_of(mask, headers)
-        present = {name: value for name, value in labels.items() if (values == value).any()}
+        found = present(values, labels)
         numbers = np.zeros(values.shape, np.uint16)
-        for number, value in enumerate(present.values(), 1):
+        for number, value in enumerate(found.values(), 1):
             numbers[values == value] = number
         with guarded(headers[0].path, "as the reference of a SEG"):
-            self._segmentation(
-                headers, mask.GetSpacing()[2], numbers, list(present or labels)
-            ).save_as(path)
+            self._segmentation(headers, mask.GetSpacing()[2], numbers, list(found)).save_as(path)
 
     def _segmentation(
         self,
@@ -117,16 +102,7 @@ def _source(path: Path, thickness: float) -> Dataset:
 
     Where it has no SliceThickness, that is the distance of the planes, ``thickness`` in mm.
     """
-    source = read_dataset(path)
-    missing = [keyword for keyword in _NEEDED if not source.get(keyword)]
-    if missing:
-        raise SourceError(
-            f"the image has no {', '.join(missing)}, which a SEG has to repeat",
-            hint="write masks of this series as format=nii.gz, mha or nrrd",
-        )
-    for keyword in _MAY_BE_EMPTY:
-        if keyword not in source:
-            setattr(source, keyword, "")
+    source = repeated(path, "a SEG")
     if "NumberOfFrames" not in source and not source.get("SliceThickness"):
         source.SliceThickness = f"{thickness:.10g}"
     return source
