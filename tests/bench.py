@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import bench_conversion
+import bench_memory
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -30,13 +30,12 @@ PACKAGES += ("dcm2niix", "dicom2nifti")
 
 
 @dataclass(frozen=True)
-class Pair:
-    """The same work done by nnplug and by a stock tool."""
+class Race:
+    """The same work done by nnplug and by stock tools, in turn, ``runs`` times."""
 
     what: str
     ours: Callable[[], object]
-    stock_name: str
-    stock: Callable[[], object]
+    stock: dict[str, Callable[[], object]]
     runs: int = 5
 
 
@@ -50,67 +49,68 @@ def command(*arguments: str) -> Callable[[], object]:
     return call
 
 
-def pairs(folder: Path) -> Iterator[Pair]:
+def races(folder: Path) -> Iterator[Race]:
     """What is compared."""
-    stock_help = command("nnUNet_train", "-h")
-    yield Pair("nnplug --help", command("nnplug", "--help"), "nnUNet_train -h", stock_help)
+    stock = {"nnUNet_train -h": command("nnUNet_train", "-h")}
+    yield Race("nnplug --help", command("nnplug", "--help"), stock)
     composed = command("nnplug", "train", "--cfg", "job", "dataset=lunglobe")
-    yield Pair("nnplug train --cfg job", composed, "nnUNet_train -h", stock_help)
+    yield Race("nnplug train --cfg job", composed, stock)
     if SERIES:
         yield from conversions(folder)
 
 
-def conversions(folder: Path) -> Iterator[Pair]:
+def conversions(folder: Path) -> Iterator[Race]:
     """An archive of DICOM series to .nii.gz on all cores."""
     whole, part = folder / "archive", folder / "part"
     many = bench_conversion.archive(SERIES, whole)
     # dicom2nifti fails on the MR series.
     few = bench_conversion.archive([path for path in SERIES if path.parent.name == "CT"], part)
 
-    def ours(source: Path) -> Callable[[], object]:
-        return lambda: bench_conversion.nnplug(source, folder)
+    def ours(source: Path, *, qc: bool = False) -> Callable[[], object]:
+        return lambda: bench_conversion.nnplug(source, folder, qc=qc)
 
-    for processes, name in ((1, "dcm2niix -z y"), (2, "dcm2niix -z y, two at a time")):
-        for bare in (False, True):
-            yield Pair(
-                f"convert {len(many)} DICOM series",
-                ours(whole),
-                f"{name}{', without the script of its wheel' if bare else ''}",
-                partial(bench_conversion.dcm2niix, many, folder, processes, bare=bare),
-                runs=2,
-            )
-    yield Pair(
-        f"convert {len(few)} CT series",
-        ours(part),
-        "dicom2nifti",
-        lambda: bench_conversion.dicom2nifti(few, folder),
-        runs=2,
-    )
+    def dcm2niix(processes: int, *, bare: bool) -> Callable[[], object]:
+        return lambda: bench_conversion.dcm2niix(many, folder, processes, bare=bare)
+
+    what, one, two = f"convert {len(many)} DICOM series", "dcm2niix -z y", "two at a time"
+    wheel = {one: dcm2niix(1, bare=False), f"{one}, {two}": dcm2niix(2, bare=False)}
+    yield Race(what, ours(whole), wheel, runs=2)
+    without = f"{one} without the script of its wheel"
+    program = {without: dcm2niix(1, bare=True), f"{without}, {two}": dcm2niix(2, bare=True)}
+    yield Race(what, ours(whole), program, runs=1)
+    yield Race(f"{what}, with pictures", ours(whole, qc=True), {one: wheel[one]}, runs=1)
+    other = {"dicom2nifti": lambda: bench_conversion.dicom2nifti(few, folder)}
+    yield Race(f"convert {len(few)} CT series", ours(part), other, runs=2)
 
 
 def growth(folder: Path) -> Iterator[str]:
-    """Rows of how the cost of a conversion grows."""
+    """Rows of how the cost of a conversion grows; the headers are cached by a first look."""
     for cases, source in bench_conversion.growth(SERIES, folder):
-        start = time.perf_counter()
-        bench_conversion.nnplug(source, folder)
-        took = time.perf_counter() - start
-        yield f"| {cases} | {took:.2f} s | {1000 * took / cases:.1f} ms |"
+        cache = folder / f"cache_{cases}"
+        index = seconds(lambda: bench_conversion.scan(source, cache))  # noqa: B023 - called here
+        took = seconds(lambda: bench_conversion.nnplug(source, folder, cache=cache))  # noqa: B023
+        yield f"| {cases} | {index:.2f} s | {took:.2f} s | {1000 * took / cases:.1f} ms |"
 
 
-def measure(pair: Pair) -> tuple[float, float, float]:
-    """Median seconds of ours and of stock, and the median of stock / ours."""
-    times: list[tuple[float, float]] = []
-    for run in range(pair.runs + 1):
-        took = []
-        for call in (pair.ours, pair.stock):
-            start = time.perf_counter()
-            call()
-            took.append(time.perf_counter() - start)
-        if run:
-            times.append((took[0], took[1]))
-    ours, stock = zip(*times, strict=True)
-    ratio = statistics.median(b / a for a, b in times)
-    return statistics.median(ours), statistics.median(stock), ratio
+def measure(race: Race) -> Iterator[str]:
+    """A row for each stock tool: median seconds of both, and the median of stock / ours."""
+    race.ours()
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in race.stock}
+    for _ in range(race.runs):
+        ours = seconds(race.ours)
+        for name, stock in race.stock.items():
+            times[name].append((ours, seconds(stock)))
+    for name, pairs in times.items():
+        ours, stock = (statistics.median(values) for values in zip(*pairs, strict=True))
+        ratio = statistics.median(b / a for a, b in pairs)
+        yield f"| {race.what} | {ours:.3f} s | {name} | {stock:.3f} s | {ratio:.1f} |"
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """How long it takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 @contextmanager
@@ -125,29 +125,35 @@ def main() -> None:
     """Write the table."""
     with tempfile.TemporaryDirectory() as name, nnunet_folders(Path(name)):
         rows = []
-        for pair in pairs(Path(name)):
-            ours, stock, ratio = measure(pair)
-            rows.append(
-                f"| {pair.what} | {ours:.3f} s | {pair.stock_name} | {stock:.3f} s | {ratio:.1f} |"
-            )
-            sys.stderr.write(rows[-1] + "\n")
+        for race in races(Path(name)):
+            for row in measure(race):
+                rows.append(row)
+                sys.stderr.write(f"{row}\n")
         grown = list(growth(Path(name))) if SERIES else []
+        peaks = [f"| {what} | {peak:.2f} |" for what, peak in bench_memory.peaks(Path(name))]
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     text = f"""\
 # Benchmarks
 
-Written by `make bench`: medians of paired runs after a warm-up; the ratio is stock / nnplug.
-Commands are timed whole, start-up included.
+Written by `make bench`: medians of runs in turn after a warm-up of nnplug; the ratio is
+stock / nnplug. Commands are timed whole, start-up included. Conversions draw no pictures for
+quality control, as the other tools draw none, unless the row says so.
 
 | nnplug | time | stock | time | ratio |
 | --- | --- | --- | --- | --- |
 {chr(10).join(rows)}
 
-Archives of the same ten series, linked again and again:
+Archives of the same ten series, linked again and again, the index of headers apart:
 
-| cases | nnplug convert | a case |
-| --- | --- | --- |
+| cases | nnplug scan, nothing cached | nnplug convert | a case |
+| --- | --- | --- | --- |
 {chr(10).join(grown)}
+
+Peak memory of a worker above that of an empty one, in volumes of the case as it is written:
+
+| case | volumes |
+| --- | --- |
+{chr(10).join(peaks)}
 
 {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {versions}.
 """

@@ -32,22 +32,37 @@ def archive(series: list[Path], folder: Path, copies: int = COPIES) -> list[Path
     return made
 
 
-def nnplug(source: Path, folder: Path) -> None:
-    """``nnplug convert`` of the whole archive, start-up included; no pictures for quality control.
+def nnplug(source: Path, folder: Path, *, qc: bool = False, cache: Path | str = "off") -> None:
+    """``nnplug convert`` of the whole archive, start-up included.
 
-    The other tools draw none. Each run starts with an empty root.
+    Each run starts with an empty root.
+
+    Args:
+        source: the archive.
+        folder: the root goes below it.
+        qc: with pictures for quality control.
+        cache: where headers are kept; they are read anew without.
     """
+    _command(
+        *("convert", "converter=dicom", "dataset.name=Bench", "dataset.task_id=399"),
+        *("dataset.channels={0: image}", "dataset.unlabelled=true", f"convert.qc={qc}"),
+        *(f"dataset.source={source}", f"paths.root={folder / f'nnplug_{next(_run)}'}"),
+        cache=cache,
+    )
+
+
+def scan(source: Path, cache: Path) -> None:
+    """``nnplug scan``, which keeps the headers."""
+    _command("scan", str(source), "--json", cache=cache)
+
+
+def _command(*arguments: str, cache: Path | str) -> None:
     kept = {name: value for name, value in os.environ.items() if name not in NNUNET_VARIABLES}
     subprocess.run(
-        [
-            *(Path(sys.executable).with_name("nnplug"), "convert", "converter=dicom"),
-            *("dataset.name=Bench", "dataset.task_id=399", "dataset.channels={0: image}"),
-            *("dataset.unlabelled=true", "convert.qc=false", f"dataset.source={source}"),
-            f"paths.root={folder / f'nnplug_{next(_run)}'}",
-        ],
+        [Path(sys.executable).with_name("nnplug"), *arguments],
         check=True,
         capture_output=True,
-        env={**kept, "NNPLUG_CACHE": "off"},
+        env={**kept, "NNPLUG_CACHE": str(cache)},
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 from nnplug.data.nifti import write
+from nnplug.errors import StorageError
 
 DIRECTION = (0.8, 0.6, 0.0, -0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
 
@@ -42,6 +43,23 @@ def test_voxels_and_place_are_read_back_by_nibabel(tmp_path: Path, dtype: Any) -
     np.testing.assert_array_equal(voxels.transpose(), sitk.GetArrayFromImage(volume(dtype)))
     np.testing.assert_allclose(read.affine, expected_affine(), atol=1e-5)
     assert read.header["qform_code"] > 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("size", [(5, 6, 7), (1, 6, 7), (4, 1, 1), (1, 1, 1)])
+def test_every_byte_is_as_itk_writes_it(tmp_path: Path, dtype: Any, size: tuple[int, ...]) -> None:
+    image = volume(dtype)[: size[2], : size[1], : size[0]]
+    write(image, tmp_path / "a.nii.gz")
+    sitk.WriteImage(image, tmp_path / "a.nii")
+    assert (
+        gzip.decompress((tmp_path / "a.nii.gz").read_bytes()) == (tmp_path / "a.nii").read_bytes()
+    )
+
+
+def test_more_voxels_than_nifti_can_count_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="32768 voxels along an axis"):
+        write(sitk.Image([32768, 1, 1], sitk.sitkUInt8), tmp_path / "a.nii.gz")
+    assert not list(tmp_path.iterdir())
 
 
 def test_equal_images_give_equal_bytes(tmp_path: Path) -> None:

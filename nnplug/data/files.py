@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from hashlib import blake2b
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +15,38 @@ from nnplug.whole import replacing, storage_errors, write_json, write_text
 __all__ = [
     "content_hash",
     "replacing",
+    "settle",
     "storage_errors",
     "value_hash",
     "write_json",
     "write_text",
 ]
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
+SETTLING_THREADS = 8
 
 
-def content_hash(path: Path) -> str:
-    """BLAKE2b of a file's bytes (128 bits, hexadecimal)."""
-    digest = blake2b(digest_size=16)
-    with path.open("rb") as stream:
+def settle(paths: Iterable[Path]) -> None:
+    """Return when the files are on the disk, whatever happens to the machine then."""
+    with ThreadPoolExecutor(SETTLING_THREADS) as threads:
+        list(threads.map(_settle, paths))
+
+
+def _settle(path: Path) -> None:
+    with storage_errors(path), path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def content_hash(path: str | Path) -> str:
+    """SHA-256 of a file's bytes (the first 128 bits, hexadecimal)."""
+    digest = sha256()
+    with open(path, "rb", buffering=0) as stream:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
-    return digest.hexdigest()
+    return digest.hexdigest()[:32]
 
 
 def value_hash(value: Any) -> str:
-    """The same of a value that JSON can hold; equal values have equal hashes."""
+    """BLAKE2b of a value that JSON can hold (128 bits, hexadecimal); the same for equal values."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return blake2b(text.encode(), digest_size=16).hexdigest()

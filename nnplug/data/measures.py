@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from nnplug.data import orientation
 from nnplug.data.sampling import sample
@@ -26,7 +25,7 @@ class Intensities:
     """The values of one channel.
 
     Attributes:
-        p01, p50, p99, mean: of a regular sample of at most a million voxels.
+        p01, p50, p99, mean: of a regular sample of at most 200,000 voxels.
         minimum, maximum: of all voxels.
     """
 
@@ -111,6 +110,8 @@ def _intensities(image: sitk.Image) -> Intensities:
 
 
 def _regions(label: sitk.Image) -> dict[int, Region]:
+    from scipy import ndimage
+
     values = sitk.GetArrayViewFromImage(label)
     low, high = _extent(label)
     voxel = float(np.prod(label.GetSpacing()))

@@ -2,61 +2,73 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import struct
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 from isal import igzip
 
-from nnplug.data.files import replacing
+from nnplug.data.files import CHUNK, replacing
 from nnplug.errors import StorageError
 
 COMPRESSION_LEVEL = 3
+HEADER_BYTES = 352
+LARGEST_DIMENSION = 32767
+_DIMENSIONS_AT = 42
 
 
 def write(image: sitk.Image, path: Path) -> None:
-    """Write ``image`` to ``path`` (``.nii.gz``) without its metadata dictionary.
+    """Write a three-dimensional ``image`` to ``path`` (``.nii.gz``), without any metadata.
 
     Raises:
-        StorageError: nothing can be written there.
+        StorageError: nothing can be written there, or the image is larger than NIfTI allows.
     """
-    for key in image.GetMetaDataKeys():
-        image.EraseMetaData(key)
     with replacing(path) as partial:
-        plain = partial.with_suffix(".nii")
-        try:
-            _write_plain(image, plain, path)
-            with plain.open("rb") as source, partial.open("wb") as sink:
-                with igzip.IGzipFile(
-                    filename="", mode="wb", compresslevel=COMPRESSION_LEVEL, fileobj=sink, mtime=0
-                ) as packed:
-                    shutil.copyfileobj(source, packed, 1 << 20)
-                sink.flush()
-                os.fsync(sink.fileno())
-        finally:
-            plain.unlink(missing_ok=True)
+        header = _header(image, partial.with_suffix(".nii"), path)
+        voxels = np.ravel(sitk.GetArrayViewFromImage(image)).view(np.uint8)
+        with (
+            partial.open("wb") as sink,
+            igzip.IGzipFile(
+                filename="", mode="wb", compresslevel=COMPRESSION_LEVEL, fileobj=sink, mtime=0
+            ) as packed,
+        ):
+            packed.write(header)
+            for start in range(0, voxels.size, CHUNK):
+                packed.write(voxels[start : start + CHUNK])
 
 
-def _write_plain(image: sitk.Image, plain: Path, path: Path) -> None:
+def _header(image: sitk.Image, plain: Path, path: Path) -> bytes:
+    """The header that ITK writes for the image.
+
+    ITK writes headers with their voxels only. So it is given a single voxel at the same place,
+    and the numbers of voxels along x, y and z are put in afterwards.
+    """
+    if max(image.GetSize()) > LARGEST_DIMENSION:
+        raise StorageError(
+            f"{max(image.GetSize())} voxels along an axis are more than the {LARGEST_DIMENSION} "
+            "of NIfTI-1",
+            where=str(path),
+            hint="cut the image into parts",
+        )
+    voxel = sitk.Image([1, 1, 1], image.GetPixelID())
+    voxel.SetSpacing(image.GetSpacing())
+    voxel.SetOrigin(image.GetOrigin())
+    voxel.SetDirection(image.GetDirection())
     writer = sitk.ImageFileWriter()
     writer.SetFileName(str(plain))
     writer.SetImageIO("NiftiImageIO")
-    writer.SetUseCompression(False)
-    needed = image.GetNumberOfPixels() * image.GetSizeOfPixelComponent()
+    problem, header = "the disk is full", bytearray()
     try:
-        writer.Execute(image)
+        writer.Execute(voxel)
+        header += plain.read_bytes()[:HEADER_BYTES]
     except RuntimeError as error:
-        free = shutil.disk_usage(plain.parent).free
-        problem = "the disk is full" if free < needed else f"can't be written: {_last_line(error)}"
-        raise StorageError(
-            problem, where=str(path), hint="free some space and run this again"
-        ) from error
-    if plain.stat().st_size < needed:
-        raise StorageError(
-            "the disk is full", where=str(path), hint="free some space and run this again"
-        )
-
-
-def _last_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1]
+        if shutil.disk_usage(path.parent).free >= HEADER_BYTES:
+            problem = f"can't be written: {str(error).strip().splitlines()[-1]}"
+    finally:
+        plain.unlink(missing_ok=True)
+    if len(header) < HEADER_BYTES:
+        raise StorageError(problem, where=str(path), hint="free some space and run this again")
+    struct.pack_into("<3h", header, _DIMENSIONS_AT, *image.GetSize())
+    return bytes(header)

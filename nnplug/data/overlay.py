@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def write(image: sitk.Image, labels: Sequence[sitk.Image], path: Path) -> None:
     picture = Image.fromarray(np.concatenate(columns, axis=1))
     picture.putpalette(PALETTE.tobytes())
     with replacing(path) as partial:
-        picture.save(partial, format="PNG", compress_level=1)
+        picture.save(partial, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
 
 
 def _patient_axes(image: sitk.Image) -> tuple[NDArray[Any], tuple[float, ...]]:

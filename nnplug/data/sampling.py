@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LARGEST_SAMPLE = 1_000_000
+LARGEST_SAMPLE = 200_000
 
 
 def sample(values: NDArray[Any]) -> NDArray[Any]:
-    """Every n-th voxel in memory order; n is the smallest that leaves at most a million.
+    """Every n-th voxel in memory order; n is the smallest that leaves at most 200,000.
 
     n is made odd, so that the sample doesn't follow the columns of images of even width.
     """

@@ -14,6 +14,7 @@ from nnplug.config.load import data_settings
 from nnplug.config.settings import DataSettings
 from nnplug.console import progress, say, warn
 from nnplug.data import measures, qc, remapping
+from nnplug.data.files import settle
 from nnplug.data.taskfolder import Row, TaskFolder, other_tasks
 from nnplug.errors import ConfigError, DataError, NnplugError, SourceError
 from nnplug.stages import memory, store
@@ -93,17 +94,18 @@ def _convert(settings: DataSettings, task: TaskFolder, found: Sequence[Job], cre
             advance()
     if not rows:
         raise SourceError("no case could be converted", where=str(settings.dataset.source))
+    new = [row for row in rows if not _same(previous.get(row.original), row)]
+    settle(task.path / name for row in new for name in row.outputs)
     task.finish(rows, _description(settings), _source_labels(todo[0], rows))
     if settings.convert.qc:
         measured = {row.case: measures.restored(row.measures) for row in rows if row.measures}
         qc.write_table(task.path, dict(sorted(measured.items())))
-    unchanged = sum(_same(previous.get(row.original), row) for row in rows)
     if refused:
         warn(f"{len(refused)} of {len(todo)} cases were left out")
-    say(f"{len(rows) - unchanged} converted, {unchanged} unchanged: {task.path}")
-    if was_complete and unchanged < len(rows):
+    say(f"{len(new)} converted, {len(rows) - len(new)} unchanged: {task.path}")
+    if was_complete and new:
         say("planning and preprocessing of this task will be done anew")
-    return Result(task.path, len(rows) - unchanged, unchanged, refused)
+    return Result(task.path, len(new), len(rows) - len(new), refused)
 
 
 def _same(old: Row | None, new: Row) -> bool:

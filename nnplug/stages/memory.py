@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,11 +27,15 @@ def workers(cases: Iterable[CaseSource]) -> int:
     return max(1, int(psutil.virtual_memory().available) // need)
 
 
-def _images(case: CaseSource) -> set[Path]:
-    return {*case.images, *map(Path, case.details.get("files", ()))}
+def _images(case: CaseSource) -> set[str]:
+    return {*map(str, case.images), *map(str, case.details.get("files", ()))}
 
 
-def _bytes(path: Path) -> int:
-    if path.is_dir():
-        return sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
-    return path.stat().st_size if path.is_file() else 0
+def _bytes(path: str) -> int:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0
+    if stat.S_ISDIR(status.st_mode):
+        return sum(inner.stat().st_size for inner in Path(path).rglob("*") if inner.is_file())
+    return status.st_size

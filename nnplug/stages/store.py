@@ -46,10 +46,10 @@ def convert(job: Job) -> Row:
         return _write(job, case, key, sources)
 
 
-def _files(job: Job) -> list[Path]:
+def _files(job: Job) -> list[str]:
     source = job.numbered.source
     paths = [*source.images, *([source.label] if source.label is not None else [])]
-    return fingerprint.listed([*paths, *map(Path, source.details.get("files", ()))])
+    return fingerprint.listed([*paths, *source.details.get("files", ())])
 
 
 def _key(job: Job, sources: list[FileState]) -> str:

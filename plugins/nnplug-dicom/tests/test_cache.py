@@ -20,7 +20,7 @@ def read(monkeypatch):
     names = []
 
     def counted(path):
-        names.append(path.name)
+        names.append(Path(path).name)
         return read_file(path)
 
     monkeypatch.setattr(index, "read_file", counted)
@@ -80,7 +80,7 @@ def test_real_headers_come_back_as_they_were(data):
     for folder in data.glob("dicom_*"):
         assert read_tree(folder) == read_tree(folder)
         for entry in read_tree(folder).entries:
-            assert entry == read_file(entry.path)
+            assert entry == read_file(entry.file)
 
 
 def test_only_the_owner_can_read_it(tmp_path, write_series, cache_folder):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pydicom
 import pytest
@@ -20,7 +22,7 @@ def test_both_ways_agree_on_every_real_file(data):
         for path in (
             files_below(folder) if folder.name in ("sts",) or "dicom" in str(folder) else ()
         ):
-            with path.open("rb") as file:
+            with Path(path).open("rb") as file:
                 if not is_dicom(file.read(132)):
                     continue
                 fields = scan_fields(file)
@@ -28,7 +30,7 @@ def test_both_ways_agree_on_every_real_file(data):
                     slow += 1
                     continue
                 file.seek(0)
-                assert fields == read_fields(file), path.name
+                assert fields == read_fields(file), path
                 quick += 1
     assert quick > 20 * slow
 

@@ -18,7 +18,6 @@ from nnplug_dicom.cases.patients import cases_by_id
 from nnplug_dicom.cases.plan import plan_case
 from nnplug_dicom.cases.select import unknown_rules
 from nnplug_dicom.headers.header import Header
-from nnplug_dicom.labels.draw import ImageReference, draw_label
 from nnplug_dicom.options import DicomOptions
 from nnplug_dicom.volumes.volume import Volume, read_series
 
@@ -113,6 +112,8 @@ class DicomConverter:
             drawn = read_image(case.label)
             label = volume.label_onto(drawn)
             return label, {} if label is drawn else {"label geometry": _MOVED}
+        from nnplug_dicom.labels.draw import ImageReference, draw_label
+
         reference = ImageReference(
             headers[0].series,
             headers[0].frame_of_reference,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ def cases_by_folder(index: Index, source: Source, *, one_exam: bool) -> list[Cas
         if "imagests" in inside:
             found += _paired(index, inside["imagests"], inside.get("labelsts"), "test")
         return found
-    if any(e.path.parent == root and (e.images or e.other or e.problem) for e in index.entries):
+    if any(_is_in(e, root) and (e.images or e.other or e.problem) for e in index.entries):
         return [_whole(index, root)]
     if one_exam and _is_one_exam(index):
         return [_whole(index, root)]
@@ -87,7 +88,7 @@ def structures(entries: Iterable[Entry]) -> tuple[Other, ...]:
 
 def volumes(entries: Iterable[Entry]) -> tuple[Path, ...]:
     """Return the files that may be label volumes."""
-    return tuple(e.path for e in entries if e.path.name.lower().endswith(LABEL_SUFFIXES))
+    return tuple(e.path for e in entries if e.file.lower().endswith(LABEL_SUFFIXES))
 
 
 def stem(path: Path) -> str:
@@ -119,7 +120,7 @@ def _paired(
     index: Index, folder: Path, labels: Path | None, split: Split | None
 ) -> Iterator[CaseFiles]:
     beside = index.below(labels) if labels else ()
-    flat = [e for e in beside if e.path.parent == labels]
+    flat = [e for e in beside if _is_in(e, labels)]
     named = {path: stem(path) for path in volumes(flat)}
     for name in _folders(folder):
         inner = index.below(folder / name)
@@ -159,6 +160,10 @@ def _whole(index: Index, folder: Path) -> CaseFiles:
         volumes=volumes(entries),
         structures=structures(entries),
     )
+
+
+def _is_in(entry: Entry, folder: Path | None) -> bool:
+    return os.path.dirname(entry.file) == str(folder)
 
 
 def _folders(folder: Path) -> list[str]:

@@ -73,7 +73,7 @@ class Index:
 
     @cached_property
     def _names(self) -> list[str]:
-        return [str(e.path) for e in self.entries]
+        return [e.file for e in self.entries]
 
     def below(self, folder: Path) -> tuple[Entry, ...]:
         """Return the entries of the files below ``folder``, which is in the root."""
@@ -88,15 +88,15 @@ def read_tree(root: Path, apply: Apply = map) -> Index:
 
     Damage is kept in the entries of the files. ``apply`` is that of the source.
     """
-    return Index(root, tuple(cached(root, sorted(files_below(root), key=str), read_files, apply)))
+    return Index(root, tuple(cached(root, sorted(files_below(root)), read_files, apply)))
 
 
-def read_files(paths: Sequence[Path]) -> list[Entry]:
+def read_files(paths: Sequence[str]) -> list[Entry]:
     """Read the headers of several files."""
     return [read_file(path) for path in paths]
 
 
-def read_file(path: Path) -> Entry:
+def read_file(path: str) -> Entry:
     """Read the header of one file and tell what it holds."""
     try:
         found = read_object(path)
@@ -146,7 +146,7 @@ def group(headers: Iterable[Header], root: Path) -> list[Series]:
         else:
             fitting.append(header)
     return [
-        Series(tuple(volume), _common_folder([h.path for h in volume], root), part)
+        Series(tuple(volume), _common_folder([h.file for h in volume], root), part)
         for alike in groups.values()
         for g in alike
         for volume, part in split(g)
@@ -154,7 +154,7 @@ def group(headers: Iterable[Header], root: Path) -> list[Series]:
 
 
 def _key(header: Header) -> tuple[object, ...]:
-    uid = (header.series,) if header.series else (header.path.parent, header.description)
+    uid = (header.series,) if header.series else (os.path.dirname(header.file), header.description)
     return (
         *uid,
         *(header.patient, header.number, header.modality),
@@ -176,6 +176,6 @@ def _near(one: Sequence[float] | None, other: Sequence[float] | None, within: fl
     return all(abs(a - b) <= within for a, b in zip(one, other, strict=True))
 
 
-def _common_folder(paths: list[Path], root: Path) -> str:
-    folders = {path.parent for path in paths}
+def _common_folder(files: list[str], root: Path) -> str:
+    folders = {os.path.dirname(file) for file in files}
     return Path(os.path.commonpath(folders)).relative_to(root).as_posix()

@@ -45,7 +45,7 @@ def _plan(case: CaseFiles, source: Source, options: DicomOptions) -> CaseSource:
     if not source.unlabelled and (case.split != "test" or case.label or case.structures):
         label = find_label(case, options.labels)
     structures = {structure.path for structure in case.structures}
-    further = [str(header.path) for one in chosen for header in one.headers[1:]]
+    further = [header.file for one in chosen for header in one.headers[1:]]
     return CaseSource(
         name=case.name,
         images=tuple(one.first.path for one in chosen),

@@ -11,11 +11,10 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 from sys import intern
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from nnplug.types import Apply
@@ -23,10 +22,8 @@ from nnplug_dicom.headers.header import Header, Other
 
 _Stamp = tuple[int, int]
 
-_HEADER = [f.name for f in fields(Header)][1:]
-_OTHER = [f.name for f in fields(Other)][1:]
 _FORMAT = 1
-_VERSION = crc32(repr((_FORMAT, _HEADER, _OTHER)).encode()) & 0x7FFFFFFF
+_VERSION = crc32(repr((_FORMAT, Header._fields, Other._fields)).encode()) & 0x7FFFFFFF
 _BATCH = 20000
 _FEW, _PART = 2000, 500
 _LOG = logging.getLogger(__name__)
@@ -34,21 +31,25 @@ _TABLE = """CREATE TABLE IF NOT EXISTS files (
     name BLOB PRIMARY KEY, size INTEGER, mtime INTEGER, found TEXT) WITHOUT ROWID"""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What one file turned out to hold; nothing, if it is not DICOM.
 
     Attributes:
-        path: the file.
+        file: its path.
         images: its planes.
         other: the DICOM object that it is, if that is no image.
         problem: why it can't be read, or "".
     """
 
-    path: Path
+    file: str
     images: tuple[Header, ...] = ()
     other: Other | None = None
     problem: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self.file)
 
 
 def cache_file(root: Path) -> Path | None:
@@ -66,7 +67,7 @@ def cache_file(root: Path) -> Path | None:
 
 
 def cached(
-    root: Path, paths: Sequence[Path], read: Callable[[Sequence[Path]], list[Entry]], apply: Apply
+    root: Path, paths: Sequence[str], read: Callable[[Sequence[str]], list[Entry]], apply: Apply
 ) -> list[Entry]:
     """Return an entry a file, from the cache where size and time are the same, else by ``read``.
 
@@ -108,7 +109,7 @@ def cached(
 
 
 def _read(
-    paths: Sequence[Path], read: Callable[[Sequence[Path]], list[Entry]], apply: Apply
+    paths: Sequence[str], read: Callable[[Sequence[str]], list[Entry]], apply: Apply
 ) -> list[Entry]:
     if len(paths) < _FEW:
         return read(paths)
@@ -181,21 +182,21 @@ class _Store:
         self.close()
 
 
-def _stamp(path: Path) -> _Stamp:
+def _stamp(path: str) -> _Stamp:
     try:
-        status = path.stat()
+        status = os.stat(path)
     except OSError:
         return (-1, -1)
     return (status.st_size, status.st_mtime_ns)
 
 
 def _pack(entry: Entry) -> str:
-    images = [[getattr(h, name) for name in _HEADER] for h in entry.images]
-    other = entry.other and [getattr(entry.other, name) for name in _OTHER]
+    images = [header[1:] for header in entry.images]
+    other = entry.other and entry.other[1:]
     return json.dumps([images, other], separators=(",", ":"))
 
 
-def _unpack(path: Path, text: str) -> Entry | None:
+def _unpack(path: str, text: str) -> Entry | None:
     try:
         images, other = json.loads(text)
         return Entry(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from pydicom import config as pydicom_config
-from pydicom import dcmread
-from pydicom.dataset import Dataset
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -59,8 +57,7 @@ PADDING = {0x00280120, 0x00280121}
 PIXELS = {0x7FE00008: "f4", 0x7FE00009: "f8", 0x7FE00010: ""}
 
 
-@dataclass(frozen=True)
-class Fields:
+class Fields(NamedTuple):
     """What a header says, not yet interpreted.
 
     Attributes:
@@ -84,7 +81,10 @@ class Fields:
 
 def read_fields(file: BinaryIO) -> Fields:
     """Read the header of any DICOM file or data set from its beginning; stop at the pixels."""
-    with pydicom_config.disable_value_validation():
+    from pydicom import config, dcmread
+    from pydicom.dataset import Dataset
+
+    with config.disable_value_validation():
         data = dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS), force=True)
         meta = getattr(data, "file_meta", None) or Dataset()
         values = {word: text for tag, word in TAGS.items() if (text := _text(data, tag, word))}

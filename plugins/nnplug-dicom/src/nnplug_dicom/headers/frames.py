@@ -6,18 +6,16 @@ A plane is a :class:`nnplug_dicom.headers.header.Header` like that of a file wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
-
-from pydicom import config as pydicom_config
-from pydicom import dcmread
-from pydicom.dataset import Dataset
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from nnplug.errors import SourceError
 from nnplug_dicom.headers.header import Header
 from nnplug_dicom.headers.mosaic import is_mosaic, split_mosaic
 from nnplug_dicom.headers.parse import class_name, pair, six, triple
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 _SHARED = "SharedFunctionalGroupsSequence"
 _EACH = "PerFrameFunctionalGroupsSequence"
@@ -46,10 +44,13 @@ def expand(header: Header) -> list[Header]:
         return [header]
     if is_mosaic(header):
         return split_mosaic(header)
-    if header.frames <= 1 and "Enhanced" not in class_name(header.sop_class):
+    placed = header.position is not None
+    if header.frames <= 1 and (placed or "Enhanced" not in class_name(header.sop_class)):
         return [header]
+    from pydicom import config, dcmread
+
     try:
-        with pydicom_config.disable_value_validation():
+        with config.disable_value_validation():
             data = dcmread(
                 header.path,
                 stop_before_pixels=True,
@@ -61,19 +62,19 @@ def expand(header: Header) -> list[Header]:
         raise
     except Exception as error:
         raise SourceError(
-            f"the functional groups of its frames are damaged ({error})", where=header.path.name
+            f"the functional groups of its frames are damaged ({error})", where=header.name
         ) from error
 
 
 def _frames(header: Header, data: Dataset) -> list[Header]:
     each: Sequence[Dataset] = data.get(_EACH) or []
-    shared: Dataset = (data.get(_SHARED) or [Dataset()])[0]
+    shared: Mapping[str, Any] = (data.get(_SHARED) or [{}])[0]
     if not each:
         return [header]
     if len(each) != header.frames:
         raise SourceError(
             f"there are functional groups for {len(each)} frames, but {header.frames} frames",
-            where=header.path.name,
+            where=header.name,
         )
     pointers = [item.get("DimensionIndexPointer") for item in data.get(_DIMENSIONS) or []]
     telling = [number for number, pointer in enumerate(pointers) if pointer not in _SPATIAL]
@@ -81,7 +82,7 @@ def _frames(header: Header, data: Dataset) -> list[Header]:
 
 
 def _plane(
-    header: Header, number: int, groups: Dataset, shared: Dataset, telling: Sequence[int]
+    header: Header, number: int, groups: Dataset, shared: Mapping[str, Any], telling: Sequence[int]
 ) -> Header:
     def value(macro: str, keyword: str) -> Any:
         for group in (groups, shared):
@@ -99,8 +100,7 @@ def _plane(
     types = (value(macro, "FrameType") for macro in _FRAME_TYPES)
     temporal = value("FrameContentSequence", "TemporalPositionIndex")
     indices = list(_several(value("FrameContentSequence", "DimensionIndexValues")))
-    return replace(
-        header,
+    return header._replace(
         frame=number,
         position=triple(numbers("PlanePositionSequence", "ImagePositionPatient")),
         orientation=six(numbers("PlaneOrientationSequence", "ImageOrientationPatient")),

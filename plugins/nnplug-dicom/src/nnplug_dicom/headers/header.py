@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from nnplug.errors import SourceError
-from nnplug_dicom.headers.fields import Fields, read_fields
+from nnplug_dicom.headers.fields import TAGS, Fields, read_fields
 from nnplug_dicom.headers.parse import (
     Triple,
     b_value,
@@ -20,8 +22,8 @@ from nnplug_dicom.headers.parse import (
     whole,
     whole_if,
 )
-from nnplug_dicom.headers.probe import HEAD, SUFFIXES, is_dicom
-from nnplug_dicom.headers.scan import scan_fields
+from nnplug_dicom.headers.probe import SUFFIXES, is_dicom
+from nnplug_dicom.headers.scan import WINDOWS, scan_fields
 
 _NOT_IMAGES = {
     *("SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "RTRECORD", "RTIMAGE", "REG", "SR", "PR", "KO"),
@@ -32,16 +34,20 @@ _STRUCTURES = {
     "1.2.840.10008.5.1.4.1.1.66.7": "SEG",
     "1.2.840.10008.5.1.4.1.1.481.3": "RTSTRUCT",
 }
+_EACH = {
+    *("SOPInstanceUID", "ImagePositionPatient", "AcquisitionNumber", "TriggerTime"),
+    *("RescaleSlope", "RescaleIntercept"),
+}
+_STEADY = tuple(word for word in TAGS.values() if word not in _EACH)
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What one DICOM image says about itself; "" or None where it says nothing.
 
     A file with several planes (multi-frame, mosaic) has one header a plane.
 
     Attributes:
-        path: its file.
+        file: the path of its file.
         series: SeriesInstanceUID.
         patient: PatientID.
         modality: Modality, upper case.
@@ -54,16 +60,16 @@ class Header:
         samples: SamplesPerPixel.
         photometric: PhotometricInterpretation.
         spacing: PixelSpacing in mm: between rows (y), between columns (x).
-        position: ImagePositionPatient in mm (LPS), the centre of the first pixel.
         orientation: ImageOrientationPatient: direction cosines of a row, then of a column.
         allocated: BitsAllocated.
         stored: BitsStored.
         high_bit: HighBit.
         signed: PixelRepresentation is 1.
-        slope: RescaleSlope, 1 where absent.
-        intercept: RescaleIntercept, 0 where absent.
         lookup: there is a Modality LUT in place of slope and intercept.
         syntax: transfer syntax UID.
+        position: ImagePositionPatient in mm (LPS), the centre of the first pixel.
+        slope: RescaleSlope, 1 where absent.
+        intercept: RescaleIntercept, 0 where absent.
         pixels: where the pixels are, see :class:`nnplug_dicom.headers.fields.Fields`; None without.
         real: "f4" or "f8" where the pixels are floats.
         study: StudyInstanceUID.
@@ -86,7 +92,7 @@ class Header:
         tiles: tiles along a side of the Siemens mosaic that the plane is one of, else 0.
     """
 
-    path: Path
+    file: str
     series: str
     patient: str
     modality: str
@@ -99,17 +105,17 @@ class Header:
     samples: int
     photometric: str
     spacing: tuple[float, float] | None
-    position: Triple | None
     orientation: tuple[float, ...] | None
     allocated: int
     stored: int
     high_bit: int
     signed: bool
-    slope: float
-    intercept: float
     lookup: bool
     syntax: str
-    pixels: tuple[int, int] | None
+    position: Triple | None = None
+    slope: float = 1.0
+    intercept: float = 0.0
+    pixels: tuple[int, int] | None = None
     real: str = ""
     study: str = ""
     frame_of_reference: str = ""
@@ -129,13 +135,22 @@ class Header:
     frame: int | None = None
     tiles: int = 0
 
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return Path(self.file)
 
-@dataclass(frozen=True, slots=True)
-class Other:
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return os.path.basename(self.file)
+
+
+class Other(NamedTuple):
     """A DICOM object that is no image: a structure set, a segmentation, a report, a dose.
 
     Attributes:
-        path: its file.
+        file: the path of its file.
         kind: ``SEG``, ``RTSTRUCT``, or another modality, or "".
         patient: PatientID.
         study: StudyInstanceUID.
@@ -143,21 +158,26 @@ class Other:
         description: SeriesDescription.
     """
 
-    path: Path
+    file: str
     kind: str
     patient: str = ""
     study: str = ""
     series: str = ""
     description: str = ""
 
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return Path(self.file)
 
-def read_header(path: Path) -> Header | None:
+
+def read_header(file: str | Path) -> Header | None:
     """Read the header of one image file; None for all others, see :func:`read_object`."""
-    found = read_object(path)
+    found = read_object(file)
     return found if isinstance(found, Header) else None
 
 
-def read_object(path: Path) -> Header | Other | None:
+def read_object(file: str | Path) -> Header | Other | None:
     """Read the header of one file, without its pixels.
 
     Returns:
@@ -167,35 +187,37 @@ def read_object(path: Path) -> Header | Other | None:
     Raises:
         SourceError: a file that should be an image is empty, cut off or damaged.
     """
-    named, prefixed = path.suffix.lower() in SUFFIXES, False
+    file = os.fspath(file)
+    name = os.path.basename(file)
+    named, prefixed = name.lower().endswith(SUFFIXES), False
     try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
+        with open(file, "rb") as stream:
+            head = stream.read(WINDOWS[0])
             if not is_dicom(head):
                 if named:
-                    raise SourceError(_no_dicom(head), where=path.name)
+                    raise SourceError(_no_dicom(head), where=name)
                 return None
             prefixed = head[128:132] == b"DICM"
-            fields = scan_fields(file)
+            fields = scan_fields(stream, head)
             if fields is None:
-                file.seek(0)
-                fields = read_fields(file)
-            return _interpret(path, fields, sure=named or prefixed)
+                stream.seek(0)
+                fields = read_fields(stream)
+            return _interpret(file, fields, sure=named or prefixed)
     except SourceError:
         raise
     except OSError as error:
-        raise SourceError(f"can't be read: {error.strerror or error}", where=path.name) from error
+        raise SourceError(f"can't be read: {error.strerror or error}", where=name) from error
     except Exception as error:
         if not named and not prefixed:
             return None
-        raise SourceError(f"the DICOM header is damaged ({error})", where=path.name) from error
+        raise SourceError(f"the DICOM header is damaged ({error})", where=name) from error
 
 
 def _no_dicom(head: bytes) -> str:
     return "is no DICOM file, in spite of its name" if head else "the file is empty"
 
 
-def _interpret(path: Path, fields: Fields, *, sure: bool) -> Header | Other | None:
+def _interpret(file: str, fields: Fields, *, sure: bool) -> Header | Other | None:
     values = fields.values
     modality = values.get("Modality", "").upper()
     sop_class = values.get("SOPClassUID", fields.media_class)
@@ -205,26 +227,45 @@ def _interpret(path: Path, fields: Fields, *, sure: bool) -> Header | Other | No
         if kind not in _NOT_IMAGES and (
             "Image Storage" in class_name(sop_class) or (sure and not sop_class and not modality)
         ):
-            raise SourceError("the header ends early: no image size in it", where=path.name)
+            raise SourceError(
+                "the header ends early: no image size in it", where=os.path.basename(file)
+            )
         if not kind and not values.get("SeriesInstanceUID"):
             return None
         return Other(
-            path,
+            file,
             kind,
             values.get("PatientID", ""),
             values.get("StudyInstanceUID", ""),
             values.get("SeriesInstanceUID", ""),
             values.get("SeriesDescription", ""),
         )
+    steady = _steady(tuple(map(values.get, _STEADY)), sop_class, fields.syntax, fields.real)
+    return steady._replace(
+        file=file,
+        instance=values.get("SOPInstanceUID", ""),
+        position=triple(numbers(values, "ImagePositionPatient")),
+        acquisition=whole_if(values, "AcquisitionNumber"),
+        trigger=number_if(values, "TriggerTime"),
+        slope=float(values.get("RescaleSlope", 1)),
+        intercept=float(values.get("RescaleIntercept", 0)),
+        pixels=fields.pixels,
+    )
+
+
+@lru_cache(maxsize=64)
+def _steady(texts: tuple[str | None, ...], sop_class: str, syntax: str, real: str) -> Header:
+    """What the slices of a series mostly have in common, interpreted once; no file yet."""
+    values = {word: text for word, text in zip(_STEADY, texts, strict=True) if text is not None}
     allocated = whole(values, "BitsAllocated", 0)
     stored = whole(values, "BitsStored", allocated)
     signed = values.get("PixelRepresentation") == "1"
     image_type = values.get("ImageType", "").upper()
     return Header(
-        path=path,
+        file="",
         series=values.get("SeriesInstanceUID", ""),
         patient=values.get("PatientID", ""),
-        modality=modality,
+        modality=values.get("Modality", "").upper(),
         number=whole_if(values, "SeriesNumber"),
         description=values.get("SeriesDescription", ""),
         image_type=tuple(image_type.split("\\")) if image_type else (),
@@ -234,28 +275,21 @@ def _interpret(path: Path, fields: Fields, *, sure: bool) -> Header | Other | No
         samples=whole(values, "SamplesPerPixel", 1),
         photometric=values.get("PhotometricInterpretation", ""),
         spacing=pair(numbers(values, "PixelSpacing")),
-        position=triple(numbers(values, "ImagePositionPatient")),
         orientation=six(numbers(values, "ImageOrientationPatient")),
         allocated=allocated,
         stored=stored,
         high_bit=whole(values, "HighBit", stored - 1),
         signed=signed,
-        slope=float(values.get("RescaleSlope", 1)),
-        intercept=float(values.get("RescaleIntercept", 0)),
         lookup="ModalityLUTSequence" in values,
-        syntax=fields.syntax,
-        pixels=fields.pixels,
-        real=fields.real,
+        syntax=syntax,
+        real=real,
         study=values.get("StudyInstanceUID", ""),
         frame_of_reference=values.get("FrameOfReferenceUID", ""),
-        instance=values.get("SOPInstanceUID", ""),
         sop_class=sop_class,
-        acquisition=whole_if(values, "AcquisitionNumber"),
         echo=number_if(values, "EchoTime"),
         echo_number=whole_if(values, "EchoNumbers"),
         b_value=b_value(values),
         temporal=whole_if(values, "TemporalPositionIdentifier"),
-        trigger=number_if(values, "TriggerTime"),
         padding=stored_value(values, "PixelPaddingValue", signed),
         padding_limit=stored_value(values, "PixelPaddingRangeLimit", signed),
         planar=whole(values, "PlanarConfiguration", 0),

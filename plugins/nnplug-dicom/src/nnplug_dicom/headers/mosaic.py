@@ -13,17 +13,17 @@ positions of their own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydicom import config as pydicom_config
-from pydicom import dcmread
-from pydicom.dataset import Dataset
 
 from nnplug_dicom.headers.csa import read_csa
 from nnplug_dicom.headers.header import Header
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 _CSA = (0x0029, "SIEMENS CSA HEADER", 0x10)
 _TILES = (0x0019, "SIEMENS MR HEADER", 0x0A)
@@ -65,8 +65,7 @@ def split_mosaic(header: Header) -> list[Header]:
     )
     places = [first + n * layout.step * np.array(layout.normal) for n in range(layout.count)]
     return [
-        replace(
-            header,
+        header._replace(
             rows=rows,
             columns=columns,
             tiles=side,
@@ -78,8 +77,10 @@ def split_mosaic(header: Header) -> list[Header]:
 
 
 def _read_layout(header: Header) -> _Layout | None:
+    from pydicom import config, dcmread
+
     try:
-        with pydicom_config.disable_value_validation():
+        with config.disable_value_validation():
             data = dcmread(header.path, stop_before_pixels=True, force=True)
             public = _private(data, _TILES)
             csa = read_csa(

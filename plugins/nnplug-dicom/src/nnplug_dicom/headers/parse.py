@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import isfinite
 
-from pydicom import config
-from pydicom.uid import UID
-
 Triple = tuple[float, float, float]
 
 
 def class_name(uid: str) -> str:
     """The standard's name of a SOP class, or the UID itself."""
+    from pydicom import config
+    from pydicom.uid import UID
+
     return UID(uid, validation_mode=config.IGNORE).name
 
 

@@ -16,7 +16,7 @@ _VR = {b"UL", b"UI", b"CS", b"DA", b"TM", b"SH", b"LO", b"PN", b"OB", b"ST", b"D
 
 
 def is_dicom(head: bytes) -> bool:
-    """Tell whether a file that starts with ``head`` (132 bytes) looks like DICOM.
+    """Tell whether a file that starts with ``head`` (at least 132 bytes) looks like DICOM.
 
     Either the preamble and prefix of a DICOM file (PS3.10, 7.1), or, as older archives store
     it, a bare data set that begins with an element of group 0002 or 0008.
@@ -31,16 +31,16 @@ def is_dicom(head: bytes) -> bool:
     return head[4:6] in _VR or int.from_bytes(head[4:8], "little") <= 64
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files below ``folder`` in the order of their names, hidden ones left out.
+def files_below(folder: Path) -> Iterator[str]:
+    """Yield the paths of the files below ``folder`` in the order of their names.
 
-    Links are followed, but never back to a folder above.
+    Hidden ones are left out. Links are followed, but never back to a folder above.
     """
-    return _walk(folder, frozenset(), _MAX_DEPTH)
+    return _walk(str(folder), frozenset(), _MAX_DEPTH)
 
 
-def _walk(folder: Path, above: frozenset[tuple[int, int]], depth: int) -> Iterator[Path]:
-    status = folder.stat()
+def _walk(folder: str, above: frozenset[tuple[int, int]], depth: int) -> Iterator[str]:
+    status = os.stat(folder)
     here = (status.st_dev, status.st_ino)
     if here in above or depth == 0:
         return
@@ -50,9 +50,9 @@ def _walk(folder: Path, above: frozenset[tuple[int, int]], depth: int) -> Iterat
         if entry.name.startswith(".") or entry.name in _SKIPPED:
             continue
         if entry.is_dir():
-            yield from _walk(Path(entry.path), above | {here}, depth - 1)
+            yield from _walk(entry.path, above | {here}, depth - 1)
         elif entry.is_file():
-            yield Path(entry.path)
+            yield entry.path
 
 
 def holds_dicom(source: Path) -> bool:
@@ -65,7 +65,7 @@ def holds_dicom(source: Path) -> bool:
         return False
 
 
-def starts_like_dicom(path: Path) -> bool:
+def starts_like_dicom(path: str) -> bool:
     """Tell whether the first bytes of a file look like DICOM; see :func:`is_dicom`."""
-    with path.open("rb", buffering=0) as file:
+    with open(path, "rb", buffering=0) as file:
         return is_dicom(file.read(HEAD))

@@ -33,6 +33,5 @@ def _same_pixels(one: Header, other: Header) -> bool:
 
 def _pixels(header: Header) -> Stored:
     plane = np.empty((1, header.rows, header.columns), stored_type(header))
-    for _ in read_stored([header], plane):
-        pass
+    read_stored([header], plane)
     return plane

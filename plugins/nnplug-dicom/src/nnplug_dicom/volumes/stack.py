@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,7 @@ def _axes(headers: Sequence[Header]) -> Array:
             )
         if header.spacing is None or not min(header.spacing) > 0:
             raise SourceError(f"no usable PixelSpacing in {name_of(header)}")
-        if not np.isfinite([*header.position, *header.orientation, *header.spacing]).all():
+        if not all(map(isfinite, (*header.position, *header.orientation, *header.spacing))):
             raise SourceError(f"position or orientation is not a number in {name_of(header)}")
     if len({(h.rows, h.columns) for h in headers}) > 1:
         raise SourceError("the images differ in size")
@@ -166,7 +167,7 @@ def _rounding(positions: Array, normal: Array, step: float) -> float:
 
 def name_of(header: Header) -> str:
     """The file of a plane, and which frame of it."""
-    name = header.path.name
+    name = header.name
     return name if header.frame is None else f"{name} frame {header.frame + 1}"
 
 

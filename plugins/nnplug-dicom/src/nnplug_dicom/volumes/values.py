@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -39,10 +41,10 @@ def read_values(headers: Sequence[Header]) -> NDArray[Any]:
         raise SourceError(f"the images store different types: {sorted(str(k) for k in kinds)}")
     for header in headers:
         if header.lookup:
-            raise SourceError(f"{header.path.name} has a Modality LUT, which is not supported")
-        if not np.isfinite([header.slope, header.intercept]).all() or header.slope == 0:
+            raise SourceError(f"{header.name} has a Modality LUT, which is not supported")
+        if not (isfinite(header.slope) and isfinite(header.intercept)) or header.slope == 0:
             raise SourceError(
-                f"{header.path.name} has RescaleSlope {header.slope} and RescaleIntercept "
+                f"{header.name} has RescaleSlope {header.slope} and RescaleIntercept "
                 f"{header.intercept}"
             )
     stored = np.empty((len(headers), headers[0].rows, headers[0].columns), kinds.pop())
@@ -53,20 +55,18 @@ def read_values(headers: Sequence[Header]) -> NDArray[Any]:
 
 
 def _integers(headers: Sequence[Header], volume: NDArray[Any]) -> NDArray[Any]:
+    read_stored(headers, volume)
     shifts = [int(h.intercept) for h in headers]
-    low, high = [], []
-    for number in read_stored(headers, volume):
-        low.append(int(volume[number].min()) + shifts[number])
-        high.append(int(volume[number].max()) + shifts[number])
+    low, high = (ends.tolist() for ends in (volume.min(axis=(1, 2)), volume.max(axis=(1, 2))))
     stored = volume.dtype
-    target = _smallest(min(low), max(high), stored)
-    if target.itemsize == stored.itemsize:
-        values = volume.view(target)
-        for plane, shift in zip(volume.view(f"u{stored.itemsize}"), shifts, strict=True):
-            if shift:
-                np.add(plane, plane.dtype.type(shift % (1 << 8 * stored.itemsize)), out=plane)
-        return values
-    return _widened(volume, shifts, target)
+    target = _smallest(min(map(add, low, shifts)), max(map(add, high, shifts)), stored)
+    if target.itemsize != stored.itemsize:
+        return _widened(volume, shifts, target)
+    if any(shifts):
+        bits = volume.view(f"u{stored.itemsize}")
+        wrapped = [shift % (1 << 8 * stored.itemsize) for shift in shifts]
+        np.add(bits, np.array(wrapped, bits.dtype)[:, None, None], out=bits)
+    return volume.view(target)
 
 
 def _widened(volume: NDArray[Any], shifts: Sequence[int], target: np.dtype[Any]) -> NDArray[Any]:
@@ -89,8 +89,9 @@ def _smallest(low: int, high: int, stored: np.dtype[Any]) -> np.dtype[Any]:
 def _floats(headers: Sequence[Header], stored: NDArray[Any]) -> NDArray[np.float32]:
     volume = np.empty(stored.shape, np.float32)
     exact = np.empty(stored.shape[1:], np.float64)
-    for number in read_stored(headers, stored):
-        np.multiply(stored[number], headers[number].slope, out=exact)
-        np.add(exact, headers[number].intercept, out=exact)
-        volume[number] = exact
+    read_stored(headers, stored)
+    for header, plane, into in zip(headers, stored, volume, strict=True):
+        np.multiply(plane, header.slope, out=exact)
+        np.add(exact, header.intercept, out=exact)
+        into[...] = exact
     return volume

@@ -41,7 +41,7 @@ def planes_of(mask: sitk.Image, headers: Sequence[Header]) -> NDArray[Any]:
 def _number(mask: sitk.Image, header: Header) -> int:
     """Which plane of the mask has the corners of an image."""
     if header.position is None or header.orientation is None or header.spacing is None:
-        raise SourceError("has no place in the patient", where=header.path.name)
+        raise SourceError("has no place in the patient", where=header.name)
     row, column = np.reshape(header.orientation, (2, 3))
     right = row * header.spacing[1] * (header.columns - 1)
     down = column * header.spacing[0] * (header.rows - 1)
