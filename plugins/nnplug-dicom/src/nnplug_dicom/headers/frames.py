@@ -22,6 +22,7 @@ _EACH = "PerFrameFunctionalGroupsSequence"
 _RESCALING = "PixelValueTransformationSequence"
 _DIMENSIONS = "DimensionIndexSequence"
 _SPATIAL = {0x00200032, 0x00209056, 0x00209057}  # position, stack, position in the stack
+_PLAIN = {f"1.2.840.10008.5.1.4.1.1.{n}" for n in (2, 4, 128)}  # CT, MR, PET; class_name is slow
 _FRAME_TYPES = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "PETFrameTypeSequence")
 
 
@@ -44,8 +45,7 @@ def expand(header: Header) -> list[Header]:
         return [header]
     if is_mosaic(header):
         return split_mosaic(header)
-    placed = header.position is not None
-    if header.frames <= 1 and (placed or "Enhanced" not in class_name(header.sop_class)):
+    if header.frames <= 1 and not _is_enhanced(header.sop_class):
         return [header]
     from pydicom import config, dcmread
 
@@ -64,6 +64,10 @@ def expand(header: Header) -> list[Header]:
         raise SourceError(
             f"the functional groups of its frames are damaged ({error})", where=header.name
         ) from error
+
+
+def _is_enhanced(sop_class: str) -> bool:
+    return sop_class not in _PLAIN and "Enhanced" in class_name(sop_class)
 
 
 def _frames(header: Header, data: Dataset) -> list[Header]:
