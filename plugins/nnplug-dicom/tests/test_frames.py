@@ -65,21 +65,17 @@ def write_enhanced(tmp_path, write_series):
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_legacy_converted_ct_equals_its_slices(tmp_path, write_series, volume_of, compressed):
+def test_a_legacy_converted_ct_equals_its_slices(
+    tmp_path, write_series, volume_of, complete, compressed
+):
     pixels = np.random.default_rng(1).integers(0, 4000, (5, 4, 6)).astype(np.int16)
 
-    def complete(number, data):
-        data.PatientName, data.PatientBirthDate, data.PatientSex = "A^B", "", ""
-        data.StudyInstanceUID = data.FrameOfReferenceUID = "1.2.3.4"
-        data.StudyDate = data.StudyTime = data.StudyID = data.AccessionNumber = ""
-        data.ReferringPhysicianName, data.Manufacturer = "", "M"
-        data.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-        data.InstanceNumber, data.SliceThickness = number + 1, "3"
-        data.RescaleSlope, data.RescaleIntercept, data.RescaleType = "1", str(-1000 - number), "HU"
-        data.WindowCenter, data.WindowWidth = "0", "100"
+    def each(number, data):
+        complete(number, data)
+        data.RescaleIntercept = str(-1000 - number)
 
     paths = write_series(
-        tmp_path / "slices", (6, 0, 9, 3, 12), pixels=pixels, orientation=OBLIQUE, each=complete
+        tmp_path / "slices", (6, 0, 9, 3, 12), pixels=pixels, orientation=OBLIQUE, each=each
     )
     frames = LegacyConvertedEnhancedCTImage(
         [pydicom.dcmread(p) for p in paths], generate_uid(), 2, generate_uid(), 1
