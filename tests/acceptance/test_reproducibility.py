@@ -18,6 +18,7 @@ CONFIG = [
     *("trainer.epochs=2", "trainer.batches_per_epoch=2", "trainer.val_batches_per_epoch=1"),
     *("trainer.base_num_features=4", "workers=1", "overlays=1", "convert.qc=false"),
 ]
+SUBJECTS = "Miller_0: Miller, Miller_1: Smith, Miller_2: C, Miller_3: D, Miller_4: E"
 
 
 def _write_cohort(folder: Path) -> None:
@@ -40,7 +41,7 @@ def test_a_run_is_recorded_repeated_and_compared(nnplug: Run, tmp_path: Path) ->
     nnplug(
         tmp_path,
         *("train", *CONFIG, f"dataset.source={tmp_path / 'source'}", "tracking=[tensorboard]"),
-        "dataset.subject={Miller_0: Miller, Miller_1: Smith, Miller_2: B, Miller_3: C, Miller_4: D}",
+        f"dataset.subject={{{SUBJECTS}}}",
     )
     (fold,) = (tmp_path / "nnplug_data").glob("nnUNet_trained_models/nnUNet/*/*/*/fold_0")
     written = (fold / "run.json").read_text()
