@@ -96,6 +96,13 @@ def test_a_patch_holds_the_foreground_padded_or_cut(size: tuple[int, ...], insid
     assert cut[-1].sum() == inside
 
 
+def test_a_picture_that_can_not_be_made_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    assert patches.FixedPatch(2).now(1, object()) is None
+    assert not caplog.messages
+    assert patches.FixedPatch(2).now(2, object()) is None
+    assert "dataset_val" in caplog.text
+
+
 def test_pruned_keeps_the_weights_and_resume_goes_on(planned, tmp_path, run_python):
     code = START + textwrap.dedent(
         """
