@@ -38,6 +38,12 @@ MISTAKES = [
         "",
     ),
     (["convert", HIPPOCAMPUS, "converter=null"], "must be a string", "--help"),
+    # where a training is shown
+    (["train", HIPPOCAMPUS, "tracking=tensorboard"], "tracking: a list", "tracking=["),
+    (["train", HIPPOCAMPUS, "tracking=[mlflow]"], "tracking[0].mlflow.uri: a value is", ""),
+    (["train", HIPPOCAMPUS, "tracking=[{mlflow: {url: x}}]"], "there is no such key", "mlflow.uri"),
+    (["train", HIPPOCAMPUS, "tracking=[tensorboard, tensorboard]"], "a tracker twice", ""),
+    (["train", HIPPOCAMPUS, "overlays=0"], "overlays is a number of epochs from 1", ""),
     # a value out of range
     (["train", HIPPOCAMPUS, "trainer.epochs=0"], "epochs must be at least 1", ""),
     (["train", HIPPOCAMPUS, "trainer.initial_lr=-1"], "initial_lr must be above 0", ""),

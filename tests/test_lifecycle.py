@@ -139,7 +139,8 @@ def test_other_broken_hooks_are_told_once_and_change_nothing(
     hooked.add("watcher")
     hooked.live()
     (problem,) = hooked.record["problems"]
-    assert problem["owner"] == "broken (dist-of-broken 1.2)"
+    assert problem["owner"] == "plugin broken (dist-of-broken 1.2)"
+    assert capsys.readouterr().err.count("plugin broken (dist-of-broken 1.2)") == 1
     assert problem["where"].removeprefix("nnplug_").startswith(hook)
     assert hooked.record["status"] == "finished"
     assert [name for name, _ in hooked.calls("watcher")] == ["before", "epoch", "epoch", "after"]

@@ -40,7 +40,9 @@ class Follower:
         self.nan_cases: list[str] = []
         self.start: states.Snapshot | None = None
         self.state = state
-        self.patch = FixedPatch(trainer, job.patch_every) if job.patch_every else None
+        # A cascade's last network wants the stage before as further channels.
+        every = job.patch_every if job.network != "3d_cascade_fullres" else None
+        self.patch = FixedPatch(every) if every is not None else None
         self.steps = 0
         self.loading = self.stepping = 0.0
         self.began = self.saved = time.monotonic()

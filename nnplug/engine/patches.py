@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +11,42 @@ from numpy.typing import NDArray
 
 from nnplug.runs import Patch
 
+_LOG = logging.getLogger(__name__)
+
 
 class FixedPatch:
     """A patch in the middle of the foreground of the first validation case.
 
     Args:
-        trainer: an initialised trainer.
         every: how many epochs lie between two predictions.
     """
 
-    def __init__(self, trainer: Any, every: int) -> None:
+    def __init__(self, every: int) -> None:
         self.every = every
-        # The cascade's network wants the stage before as further channels.
-        self.usable = bool(trainer.dataset_val) and "Cascade" not in type(trainer).__name__
-        if not self.usable:
-            return
+        self.channels: NDArray[np.float32] | None = None
+
+    def _load(self, trainer: Any) -> NDArray[np.float32]:
         case = trainer.dataset_val[sorted(trainer.dataset_val)[0]]
         size = tuple(int(edge) for edge in trainer.patch_size)
         values = _cut(_voxels(Path(case["data_file"])), size)
-        self.channels = values[:-1].astype(np.float32)
         self.reference = np.maximum(values[-1], 0).astype(np.uint8)
         spacing = trainer.plans["plans_per_stage"][trainer.stage]["current_spacing"]
         self.spacing = (float(spacing[0]), float(spacing[-2]), float(spacing[-1]))
+        return values[:-1].astype(np.float32)
 
     def now(self, epoch: int, trainer: Any) -> Patch | None:
-        """What the network makes of it; None if it isn't due after this epoch."""
-        if not self.usable or epoch % self.every:
+        """What the network makes of it; None if it isn't due, or (with a warning) impossible."""
+        if epoch % self.every:
             return None
+        try:
+            return self._now(trainer)
+        except Exception as error:
+            _LOG.warning("no picture of a validation patch: %s: %s", type(error).__name__, error)
+            return None
+
+    def _now(self, trainer: Any) -> Patch:
+        if self.channels is None:
+            self.channels = self._load(trainer)
         image = self.channels[0]
         prediction = _predict(trainer, self.channels)
         if image.ndim == 2:

@@ -13,7 +13,6 @@ from nnplug.runs import flat
 from nnplug.stages import progress, record
 
 SECTIONS = {
-    "config": ("config",),
     "data": ("data_hash", "plans", "split"),
     "software": ("trainer", "versions", "plugins", "sources", "packages"),
     "hardware": ("device", "hardware"),
@@ -47,10 +46,9 @@ def compare(first: Path, second: Path) -> Differences:
         DataError: one of them is no run's folder.
     """
     runs = record.read(first), record.read(second)
-    found = {
-        section: differing(*({key: run.get(key) for key in keys} for run in runs))
-        for section, keys in SECTIONS.items()
-    }
+    found = {"config": differing(*(run["config"] for run in runs))}
+    for section, keys in SECTIONS.items():
+        found[section] = differing(*({key: run.get(key) for key in keys} for run in runs))
     epoch = _first_differing_epoch(progress.read(first), progress.read(second))
     if epoch is not None:
         found["results"]["first epoch with other losses"] = [epoch, epoch]

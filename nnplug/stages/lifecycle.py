@@ -87,18 +87,19 @@ class Life:
         for owner, call in self.host.calls(hook):
             try:
                 call(run=self.run, **arguments)
-            except Pruned as error:
-                pruned = pruned or error
             except (Exception, SystemExit) as error:
-                self._tell(str(owner), hook, describe(error))
-        if pruned is not None and hook == "nnplug_epoch_end":
+                if isinstance(error, Pruned) and hook == "nnplug_epoch_end":
+                    pruned = pruned or error
+                else:
+                    self._tell(f"plugin {owner}", hook, describe(error))
+        if pruned is not None:
             raise pruned
 
     def _tell(self, owner: str, where: str, problem: str) -> None:
         if (owner, where) in self._told:
             return
         self._told.add((owner, where))
-        warn(f"plugin {owner}: {where}: {problem}; the run goes on")
+        warn(f"{owner}: {where}: {problem}; the run goes on")
         self.record.problem(owner, where, problem)
 
     def _pictures(self, report: EpochReport) -> dict[str, str]:

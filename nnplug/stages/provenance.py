@@ -24,6 +24,7 @@ PACKAGES = (
 )
 GIB = 1 << 30
 GIT_SECONDS = 20
+CODE = ("*.py", "*.yaml", "*.toml")
 
 
 def facts(catalog: Catalog, devices: list[str]) -> dict[str, Any]:
@@ -109,8 +110,8 @@ def _git_state(folder: Path) -> dict[str, Any]:
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return {"commit": None, "changes": None}
-    status = _git(folder, "status", "--porcelain", "--", ".") or b""
-    changed = (_git(folder, "diff", "HEAD", "--", ".") or b"") + status
+    status = _git(folder, "status", "--porcelain", "--", *CODE) or b""
+    changed = (_git(folder, "diff", "HEAD", "--", *CODE) or b"") + status
     return {
         "commit": commit.decode().strip(),
         "changes": sha256(changed).hexdigest()[:16] if status else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ POLL_SECONDS = 1.0
 LONGEST_PAUSE = 60.0
 LAST_SECONDS = 10.0
 NICENESS = 10
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class Beside:
@@ -69,6 +71,8 @@ def main(arguments: list[str]) -> None:
     if not chosen.follow:
         _tell(found)
         return
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # they are for the training, whose end is seen
     os.nice(NICENESS)
     sys.exit(0 if _follow(found) else TrainingError.exit_code)
 
