@@ -10,6 +10,7 @@ nnU-Net reads its folders when it is imported, so a process serves one ``paths.r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from nnplug.engine.prediction import CaseResult
     from nnplug.engine.selection import Candidate
     from nnplug.engine.training import TrainResult
+    from nnplug.stages.bundle import Exported, Listed
     from nnplug.stages.convert import Result
+    from nnplug.stages.trainers import Row
+    from nnplug.types import Survey
 
 T = TypeVar("T")
 
@@ -110,6 +114,43 @@ def evaluate(overrides: Sequence[str] = ()) -> Scores:
         return evaluate.run(evaluate_settings(config))
 
     return _run("evaluate", task, overrides)
+
+
+def scan(source: str | Path, converter: str | None = None) -> Mapping[str, Survey]:
+    """What a folder of scans holds: converter to survey, of those that recognise it."""
+    from nnplug.catalog import Catalog
+    from nnplug.stages import scan, sources
+
+    return scan.run(sources.folder(str(source)), Catalog.build(), converter)
+
+
+def trainers() -> list[Row]:
+    """Every trainer: those of plugins, then nnU-Net's own, and what can't be used."""
+    from nnplug.catalog import Catalog
+    from nnplug.stages import trainers
+
+    return list(trainers.listed(Catalog.build()))
+
+
+def bundle_export(words: Sequence[str]) -> Exported:
+    """Write a model as one zip file; the words are those after ``nnplug bundle export``."""
+    from nnplug.stages import bundle, bundle_request
+
+    return bundle.exported(bundle_request.parse(["export", *words]))
+
+
+def bundle_import(words: Sequence[str]) -> list[Listed]:
+    """Import a zip file; returns its models, whose names ``model=`` takes."""
+    from nnplug.stages import bundle, bundle_request
+
+    return bundle.imported(bundle_request.parse(["import", *words]))
+
+
+def bundle_list(words: Sequence[str] = ()) -> list[Listed]:
+    """Every model that is here."""
+    from nnplug.stages import bundle, bundle_request
+
+    return bundle.listed(bundle_request.parse(["list", *words]))
 
 
 def _run(verb: str, task: Callable[[Mapping[str, Any], Catalog], T], overrides: Sequence[str]) -> T:

@@ -39,9 +39,9 @@ def restoring(
     record: Any, wanted: Any = "source", folds: tuple[Path, ...] = ()
 ) -> dict[int, int] | None:
     known = {"source_labels": record} if record is not None else {}
-    model: Any = SimpleNamespace(record=known, folder=Path(), folds=folds)
+    ensemble: Any = SimpleNamespace(models=[SimpleNamespace(record=known, folds=folds)])
     settings = Predict(Path("in"), Path("out"), label_values=wanted)
-    return label_values.restoring(settings, model)
+    return label_values.restoring(settings, ensemble)
 
 
 def test_what_is_restored_is_said(capfd: pytest.CaptureFixture[str]) -> None:

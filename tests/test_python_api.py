@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -105,3 +106,19 @@ def test_variables_that_nnplug_set_are_not_the_users(monkeypatch: pytest.MonkeyP
     second = Folders.below(Path("/second"))
     assert second.preprocessed == Path("/second/nnUNet_preprocessed")
     assert second.results == Path("/users/results")
+
+
+def test_bundles_and_scans_as_functions(
+    shared_data: Callable[[str], Path], save: Callable[..., Path], tmp_path: Path
+) -> None:
+    bundle, root = shared_data("models_v1") / "hippocampus.zip", f"paths.root={tmp_path / 'root'}"
+    (model,) = nnplug.bundle_import([str(bundle), root])
+    assert model.name == "3d_fullres/Task504_Hippocampus/nnUNetTrainerV2__nnUNetPlansv2.1"
+    assert model.folder.is_dir()
+    assert nnplug.bundle_list([root]) == [model]
+    written = nnplug.bundle_export([model.name, root, f"output={tmp_path / 'b.zip'}"])
+    assert written.sha256 == hashlib.sha256(written.file.read_bytes()).hexdigest()
+    with pytest.raises(ConfigError, match="there already"):
+        nnplug.bundle_export([model.name, root, f"output={tmp_path / 'b.zip'}"])
+    save(tmp_path / "scans" / "images" / "a.nii.gz", np.zeros((5, 6, 7)))
+    assert list(nnplug.scan(tmp_path / "scans")) == ["nifti"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,18 +22,65 @@ if TYPE_CHECKING:
     from nnplug.engine.bundles.describe import Description
 
 
+@dataclass(frozen=True)
+class Exported:
+    """A bundle that was written: the model's name, the file and its SHA-256."""
+
+    name: str
+    file: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A model that is here.
+
+    Attributes:
+        name: ``NETWORK/TASK/TRAINER__PLANS``.
+        folder: of it.
+        folds: that are finished.
+        trainer: its class.
+        package, version: what the trainer came with, where that is known.
+        install: what to install, as pip takes it, if the trainer is not here.
+        licence: as the bundle gave it.
+        problem: why it can't be used; then nothing else is known.
+    """
+
+    name: str
+    folder: Path
+    folds: tuple[str, ...] = ()
+    trainer: str = ""
+    package: str | None = None
+    version: str | None = None
+    install: str | None = None
+    licence: str | None = None
+    problem: str | None = None
+
+
 def main(arguments: list[str]) -> None:
     """The verb."""
     request = parse(arguments)
     if request.action == "export":
-        _export(request)
+        done = exported(request)
+        _print(request, _plain(done), [str(done.file)])
     elif request.action == "import":
-        _import(request)
+        found = imported(request)
+        name = found[0].name if len(found) == 1 else None
+        plain = {"name": name, "models": [_plain(one) for one in found]}
+        _print(request, plain, [one.name for one in found])
     else:
-        _list(request)
+        there = listed(request)
+        _print(request, [_plain(one) for one in there], map(_line, there))
+        if not there and not request.as_json:
+            say(f"no models below {request.folders.models}")
 
 
-def _export(request: Request) -> None:
+def exported(request: Request) -> Exported:
+    """Write a model as a bundle.
+
+    Raises:
+        ConfigError: there is no such model, or the file is there already.
+    """
     from nnplug.engine.bundles import export, manifest
 
     values = request.values
@@ -55,14 +104,17 @@ def _export(request: Request) -> None:
         )
     sha256 = manifest.sha256(output)
     say(f"model {about.name}, licence {licence or 'not given (licence=TEXT)'}\nSHA-256 {sha256}")
-    if request.as_json:
-        _print_json({"name": about.name, "file": str(output), "sha256": sha256})
-    else:
-        sys.stdout.write(f"{output}\n")
+    return Exported(about.name, output, sha256)
 
 
-def _import(request: Request) -> None:
-    from nnplug.engine.bundles import install, manifest
+def imported(request: Request) -> list[Listed]:
+    """Import a bundle's models.
+
+    Raises:
+        ConfigError: there is no such file.
+        DataError: the bundle is refused.
+    """
+    from nnplug.engine.bundles import install
 
     bundle = request.file(request.operand, "FILE.zip")
     if not bundle.is_file():
@@ -71,51 +123,65 @@ def _import(request: Request) -> None:
     with storage_errors(models.parent):
         found = install.install(bundle, models, limits=request.limits, trusted=request.trust)
     catalog = Catalog.build()
-    for about in found:
-        licence = (manifest.read(models / about.name) or {}).get("licence")
-        say(f"imported {models / about.name}, licence {licence or 'not given'}")
-        if package := _missing(about, catalog):
-            warn(f"its trainer {about.trainer} is not installed: pip install {package}")
-    if request.as_json:
-        listed = [_plain(about, models, catalog) for about in found]
-        _print_json({"name": found[0].name if len(found) == 1 else None, "models": listed})
-    else:
-        sys.stdout.writelines(f"{about.name}\n" for about in found)
+    there = [_listed(about, models, catalog) for about in found]
+    for one in there:
+        say(f"imported {one.folder}, licence {one.licence or 'not given'}")
+        if one.install:
+            warn(f"its trainer {one.trainer} is not installed: pip install {one.install}")
+    return there
 
 
-def _list(request: Request) -> None:
+def listed(request: Request) -> list[Listed]:
+    """Every model that is here, by name."""
     from nnplug.engine.bundles.describe import describe
 
     folders, catalog = request.folders, Catalog.build()
-    listed = []
+    there = []
     for name in folders.model_names():
+        folder = folders.models / name
         try:
-            listed.append(_plain(describe(folders.models / name), folders.models, catalog))
+            there.append(_listed(describe(folder), folders.models, catalog))
         except NnplugError as error:
-            listed.append({"name": name, "problem": error.problem})
-    if request.as_json:
-        _print_json(listed)
-        return
-    for model in listed:
-        about = model.get("problem") or f"{', '.join(model['folds'])}; {model['licence'] or '-'}"
-        sys.stdout.write(f"{model['name']}  {about}\n")
-    if not listed:
-        say(f"no models below {folders.models}")
+            there.append(Listed(name, folder, problem=error.problem))
+    return there
 
 
-def _plain(about: Description, models: Path, catalog: Catalog) -> dict[str, Any]:
+def _listed(about: Description, models: Path, catalog: Catalog) -> Listed:
     from nnplug.engine.bundles import manifest
 
-    return {
-        "name": about.name,
-        "folder": str(models / about.name),
-        "folds": list(about.folds),
-        "trainer": about.trainer,
-        "package": about.package or None,
-        "version": about.version or None,
-        "install": _missing(about, catalog),
-        "licence": (manifest.read(models / about.name) or {}).get("licence") or None,
-    }
+    return Listed(
+        about.name,
+        models / about.name,
+        tuple(about.folds),
+        about.trainer,
+        about.package or None,
+        about.version or None,
+        _missing(about, catalog),
+        (manifest.read(models / about.name) or {}).get("licence") or None,
+    )
+
+
+def _line(one: Listed) -> str:
+    about = one.problem or f"{', '.join(one.folds)}; {one.licence or '-'}"
+    return f"{one.name}  {about}"
+
+
+def _plain(result: Exported | Listed) -> dict[str, Any]:
+    """For JSON, without what isn't there."""
+    values = asdict(result)
+    if isinstance(result, Listed):
+        if result.problem is not None:
+            return {"name": result.name, "problem": result.problem}
+        values.pop("problem")
+    return values
+
+
+def _print(request: Request, plain: Any, lines: Iterable[str]) -> None:
+    """To standard output, for other programs."""
+    if request.as_json:
+        sys.stdout.write(json.dumps(plain, indent=2, default=str) + "\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def _missing(about: Description, catalog: Catalog) -> str | None:
@@ -148,7 +214,3 @@ def _labels(folders: Folders, task: str) -> dict[str, str] | None:
             labels: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["labels"]
             return labels
     return None
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -28,11 +28,11 @@ def restoring(settings: Predict, ensemble: Ensemble) -> dict[int, int] | None:
     record = ensemble.models[0].record.get("source_labels") or {}
     if settings.label_values == "dataset" or not record:
         return None
-    first, *others = (fold for model in ensemble.models for fold in model.folds)
-    for fold in others:
+    folds = [fold for model in ensemble.models for fold in model.folds]
+    for fold in folds[1:]:
         if read_record(fold / f"{settings.checkpoint}.model").get("source_labels") != record:
             raise ConfigError(
-                f"{first.name} and {fold.name} know different label values of the source",
+                f"{folds[0].name} and {fold.name} know different label values of the source",
                 where=str(fold.parent),
                 hint="use folds that were trained on one conversion, or label_values=dataset",
             )

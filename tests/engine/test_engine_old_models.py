@@ -102,7 +102,7 @@ def test_training_goes_on_from_an_old_model(tmp_path, run_python, old):
             wanted = job(task=task, plans_identifier="nnUNetPlansv2.1", resume=True,
                          extend=extend, epochs=None, lr=0.001)
             return training.run(f, device, wanted, on_epoch=lambda one: print("EPOCH", one.epoch,
-                                one.epochs, max(one.dice) > 0.7), log=f.raw_base / "log")
+                                one.epochs, one.train_loss < -0.1), log=f.raw_base / "log")
         try:
             go()
         except DataError as error:
@@ -111,7 +111,7 @@ def test_training_goes_on_from_an_old_model(tmp_path, run_python, old):
         model = f.model("3d_fullres", task, "nnUNetTrainerV2", "nnUNetPlansv2.1")
         shutil.copy(model / "plans.pkl", f.preprocessed / task / "nnUNetPlansv2.1_plans_3D.pkl")
         done = go()
-        print("DONE", done.epochs_done, done.mean_dice > 0.7)
+        print("DONE", done.epochs_done, done.mean_dice > 0.5)
         print("DONE", go(3).epochs_done)
         content = checkpoints.newest(done.fold_folder).content
         print("HISTORY", content["epoch"], len(content["plot_stuff"][0]))
