@@ -31,7 +31,7 @@ MISTAKES = [
     (["train", HIPPOCAMPUS, "trainer.gpus=0"], "trainer.gpus: a list", ""),
     (["train", HIPPOCAMPUS, "resume=perhaps"], "resume: true or false", ""),
     (["convert", HIPPOCAMPUS, "dataset.channels=CT"], "dataset.channels: a mapping", ""),
-    (["convert", HIPPOCAMPUS, "workers=some"], "workers: a number of at least 1 or auto", ""),
+    (["convert", HIPPOCAMPUS, "workers=some"], "workers: a number of at least 0 or auto", ""),
     (
         ["predict", "input=a", "output=b", "dataset.name=X", "dataset.task_id=x"],
         "task_id: a wh",

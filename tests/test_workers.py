@@ -86,10 +86,7 @@ def slow_write(path: Path) -> None:
 
 
 def test_large_cases_get_fewer_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Memory:
-        available = 1_300_000
-
-    monkeypatch.setattr(memory.psutil, "virtual_memory", Memory)
+    monkeypatch.setattr(memory.resources, "memory", lambda: 1_300_000)
     (tmp_path / "folder").mkdir()
     for name, size in (("a", 1000), ("b", 90_000), ("folder/c", 9_000), ("folder/d", 1_000)):
         (tmp_path / name).write_bytes(b"0" * size)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from nnplug.catalog import Catalog, Shelf
+from nnplug.config import resources
 from nnplug.config.build import build, unknown_key
 from nnplug.config.settings import (
     Best,
@@ -231,25 +231,18 @@ def _step(node: Any, key: str) -> tuple[str, dict[str, Any]]:
 
 
 def worker_count(value: Any) -> int:
-    """Processes to use: a number, or ``auto`` for one a core.
+    """Processes to use: a number (0: as far as possible none), or ``auto`` for one a core.
 
     Raises:
         ConfigError: anything else.
     """
     if value == AUTO:
-        return available_cores()
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        return resources.cores()
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ConfigError(
-            f"a number of at least 1 or auto is wanted here, not {value!r}", where="workers"
+            f"a number of at least 0 or auto is wanted here, not {value!r}", where="workers"
         )
     return value
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def existing_folder(path: Path, key: str) -> Path:

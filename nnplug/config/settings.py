@@ -285,6 +285,9 @@ class ModelSettings(DataSettings):
         extend: epochs to train beyond those planned, with a schedule of their own.
         tracking: where the run is shown besides its own folder.
         overlays: draw the network's output on one validation patch every so many epochs.
+        precision: of training; ``auto`` is what stock nnU-Net does on that device.
+        checkpoint_minutes: save at the end of an epoch when the last checkpoint is older.
+        stall_minutes: give up when worker processes do nothing for so long; None never.
     """
 
     trainer: Trainer
@@ -296,8 +299,14 @@ class ModelSettings(DataSettings):
     extend: int | None = field(default=None, kw_only=True)
     tracking: tuple[Choice, ...] = field(default=(), kw_only=True)
     overlays: int | None = field(default=None, kw_only=True)
+    precision: Literal["auto", "full", "mixed"] = field(default="auto", kw_only=True)
+    checkpoint_minutes: float = field(default=15, kw_only=True)
+    stall_minutes: float | None = field(default=30, kw_only=True)
 
     def __post_init__(self) -> None:
+        for name in ("checkpoint_minutes", "stall_minutes"):
+            if not (getattr(self, name) is None or 0 <= getattr(self, name) < math.inf):
+                raise ValueError(f"{name} is a number of minutes, not {getattr(self, name)}")
         if self.extend is not None and (self.extend < 1 or not self.resume):
             raise ValueError("extend is a number of epochs from 1, and goes with resume=true")
         if self.overlays is not None and self.overlays < 1:

@@ -1,4 +1,4 @@
-"""Batches that depend on their number only, so that a training can go on midway; and watched."""
+"""Batches: seeded by their number, so that a training can go on midway, and watched."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+from nnplug.engine import board
+from nnplug.engine.interrupts import Watch
 
 
 class SeededBatches:
@@ -60,26 +63,54 @@ def seed_batches(trainer: Any, seed: int) -> None:
 
 
 class Watched:
-    """Passes batches on and remembers what the last one was made of, and how long it took.
+    """Passes batches on, and knows what the last one was made of and how long they took.
 
     Attributes:
-        cases: their identifiers.
-        seconds: what the batches were waited for.
+        cases: of the last batch.
+        seconds: spent waiting for batches, in all.
     """
 
-    def __init__(self, batches: Any) -> None:
+    def __init__(self, batches: Any, watch: Watch, what: str) -> None:
         self.batches = batches
         self.cases: list[str] = []
         self.seconds = 0.0
+        self._watch = watch
+        self._what = what
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.batches, name)
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
         began = time.monotonic()
-        batch = next(self.batches)
+        with self._watch.waiting_for(self._what):
+            batch = next(self.batches)
         self.seconds += time.monotonic() - began
         self.cases = sorted({str(case) for case in batch.get("keys", ())})
         return batch
 
     next = __next__
+
+
+def watch_batches(trainer: Any, watch: Watch) -> list[Watched]:
+    """Watch the trainer's batches, and let its loaders note the cases that they read."""
+    for name in ("dl_tr", "dl_val"):
+        loader: Any = getattr(trainer, name, None)
+        if isinstance(getattr(loader, "_data", None), dict):
+            loader._data = board.NotedCases(loader._data, int(trainer.batch_size))
+    trainer.tr_gen = Watched(trainer.tr_gen, watch, "a training batch")
+    trainer.val_gen = Watched(trainer.val_gen, watch, "a validation batch")
+    return [trainer.tr_gen, trainer.val_gen]
+
+
+def in_this_process(trainer: Any) -> None:
+    """Load batches here instead of in nnU-Net's worker processes, which are not started yet."""
+    from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
+
+    for name in ("tr_gen", "val_gen"):
+        generator = getattr(trainer, name)
+        if hasattr(generator, "_finish"):
+            alone = SingleThreadedAugmenter(generator.generator, generator.transform)
+            setattr(trainer, name, alone)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import copy
 import inspect
+import logging
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnplug.config import resources
 from nnplug.config.folders import Folders
-from nnplug.engine import environment
+from nnplug.engine import environment, loading, precision
 from nnplug.engine.environment import Device
 from nnplug.engine.overrides import set_schedule
 from nnplug.errors import ConfigError, DataError, PluginError
 
 if TYPE_CHECKING:
     from nnplug.engine.training import TrainJob
+
+_LOG = logging.getLogger(__name__)
 
 
 def output_folders(folders: Folders, job: TrainJob) -> tuple[Path, Path]:
@@ -26,7 +31,14 @@ def output_folders(folders: Folders, job: TrainJob) -> tuple[Path, Path]:
     return model, model / ("all" if job.fold == "all" else f"fold_{job.fold}")
 
 
-def build(job: TrainJob, device: Device, *, training: bool, extend: int = 0) -> Any:
+def build(
+    job: TrainJob,
+    device: Device,
+    *,
+    training: bool,
+    extend: int = 0,
+    note: Callable[[str], None] = _LOG.info,
+) -> Any:
     """The initialised trainer; ``training=False`` leaves out the data loaders.
 
     Args:
@@ -34,6 +46,7 @@ def build(job: TrainJob, device: Device, *, training: bool, extend: int = 0) -> 
         device: what ``environment.enter`` returned.
         training: load the data.
         extend: epochs beyond those planned.
+        note: called with what should be said.
 
     Raises:
         PluginError: unknown trainer, or one that can't be restored from its checkpoints.
@@ -61,7 +74,7 @@ def build(job: TrainJob, device: Device, *, training: bool, extend: int = 0) -> 
         stage=stage,
         unpack_data=True,
         deterministic=job.seed is not None,
-        fp16=device.mixed_precision,
+        fp16=device.mixed_precision and device.kind == "cuda",
         **parallel,
     )
     _check_restorable(cls, trainer, job)
@@ -76,12 +89,14 @@ def build(job: TrainJob, device: Device, *, training: bool, extend: int = 0) -> 
         random.seed(job.seed)
         np.random.seed(job.seed)
         torch.manual_seed(job.seed)
-    _own_augmentation(trainer)
+    _own_augmentation(trainer, note)
     job.overrides.before(trainer)
     trainer.initialize(training)
     try:
         job.overrides.after(trainer)
         set_schedule(trainer, job.overrides.schedule, extend)
+        if device.mixed_precision and device.kind == "cpu":
+            precision.use_bfloat16(trainer)
     except ConfigError:
         stop_workers(trainer)
         raise
@@ -89,29 +104,48 @@ def build(job: TrainJob, device: Device, *, training: bool, extend: int = 0) -> 
     return trainer
 
 
-def stop_workers(trainer: Any) -> None:
-    """End the augmentation workers, so that they don't complain over the first error."""
+def stop_workers(trainer: Any, *, killed: bool = False) -> None:
+    """End the augmentation workers, so that they don't complain over the first error.
+
+    If they were ``killed``, an orderly end would wait for the rest of a batch that never comes.
+    """
     for name in ("tr_gen", "val_gen"):
-        generator = getattr(trainer, name, None)
-        finish = getattr(generator, "_finish", None)
-        if finish is not None:
-            finish()
+        generator: Any = getattr(trainer, name, None)
+        generator = getattr(generator, "batches", generator)
+        if not hasattr(generator, "_finish"):
+            continue
+        if killed:
+            generator._finish = lambda *_, **__: None
+            generator.abort_event.set()
+            for thread in ("pin_memory_thread", "results_loop_thread"):
+                if getattr(generator, thread, None) is not None:
+                    getattr(generator, thread).join(1)
+        else:
+            generator._finish()
 
 
-def _own_augmentation(trainer: Any) -> None:
+def _own_augmentation(trainer: Any, note: Callable[[str], None]) -> None:
     """Undo what an earlier trainer of this process changed in nnU-Net's shared defaults.
 
-    Also limits the worker count of trainers that set their own (data-parallel ones).
+    Also limits the worker count, of trainers that set their own (data-parallel ones) too.
     """
     pristine_augmentation()
     original = trainer.setup_DA_params
-    workers = environment.worker_count()
+    wanted = environment.worker_count()
 
     def setup_da_params(*args: Any, **kwargs: Any) -> None:
         original(*args, **kwargs)
         params = trainer.data_aug_params
         if "num_threads" in params:
-            params["num_threads"] = min(params["num_threads"], workers)
+            asked = min(params["num_threads"], wanted)
+            params["num_threads"] = loading.workers(
+                trainer, asked, resources.memory(), resources.shared_memory()
+            )
+            if params["num_threads"] < asked:
+                note(
+                    f"memory suffices for {params['num_threads']} augmentation workers, not "
+                    f"{asked} (/dev/shm counts too)"
+                )
 
     trainer.setup_DA_params = setup_da_params
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nnplug.config.folders import Folders
@@ -28,6 +29,15 @@ _AGED: tuple[tuple[str, type[Warning], str], ...] = (
 _visible_at_start: str | None = os.environ.get(_VISIBLE)
 
 
+@dataclass
+class _Chosen:
+    serial: bool = False
+    stall_seconds: float = math.inf
+
+
+_chosen = _Chosen()
+
+
 @dataclass(frozen=True)
 class Device:
     """What the network runs on.
@@ -35,7 +45,8 @@ class Device:
     Attributes:
         kind: ``"cpu"``, ``"cuda"`` or ``"mps"``.
         gpus: the GPUs as the user numbers them, among those visible; empty without CUDA.
-        mixed_precision: half precision where it pays, as stock nnU-Net does on CUDA.
+        mixed_precision: half precision; on CUDA float16 as in stock nnU-Net, on a CPU training
+            in bfloat16.
     """
 
     kind: str
@@ -49,6 +60,8 @@ def enter(
     device: str,
     gpus: Sequence[int] | None,
     workers: int,
+    stall_minutes: float | None = 30,
+    precision: str = "auto",
     log: Path | None = None,
     all_gpus: bool = False,
 ) -> Device:
@@ -58,7 +71,11 @@ def enter(
         folders: nnU-Net's three folders; a process can serve one set of them only.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         gpus: which of the visible GPUs to use; None takes the first.
-        workers: processes for augmentation and for nnU-Net's own pools, at least 1.
+        workers: processes for augmentation and for nnU-Net's own pools; 0 loads batches in this
+            process and gives the pools one.
+        stall_minutes: how long workers may do nothing; None for ever.
+        precision: ``"full"``, ``"mixed"``, or ``"auto"`` for what stock nnU-Net does: mixed on
+            CUDA, else full.
         log: file for what nnU-Net prints while it is imported; None drops it.
         all_gpus: without ``gpus``, take every visible GPU.
 
@@ -76,8 +93,14 @@ def enter(
     ensure(folders, loaded_only=True)
     folders.announce()
     os.environ.update(dict.fromkeys(_WORKERS, str(max(1, workers))))
+    _chosen.serial = workers == 0
+    _chosen.stall_seconds = math.inf if stall_minutes is None else 60 * stall_minutes
     _show(device, asked)
     found = _find(device, asked, all_gpus)
+    if precision == "mixed" and found.kind == "mps":
+        raise DeviceError("precision=mixed is not offered on mps", hint="precision=auto")
+    if precision != "auto":
+        found = replace(found, mixed_precision=precision == "mixed")
     _silence()
     with quiet(log):
         import nnunet.paths
@@ -121,8 +144,18 @@ def ensure(folders: Folders, *, loaded_only: bool = False) -> None:
 
 
 def worker_count() -> int:
-    """The number of worker processes that :func:`enter` was given."""
+    """The number of worker processes that :func:`enter` was given, at least 1."""
     return int(os.environ.get(_WORKERS[0], "1"))
+
+
+def serial() -> bool:
+    """Batches are to be loaded in this process."""
+    return _chosen.serial
+
+
+def stall_seconds() -> float:
+    """How long workers may do nothing."""
+    return _chosen.stall_seconds
 
 
 def _show(device: str, asked: tuple[int, ...]) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnplug.engine import checkpoints, memory, states
-from nnplug.engine.batches import Watched, seed_batches
+from nnplug.config import resources
+from nnplug.engine import checkpoints, environment, memory, states
+from nnplug.engine.batches import in_this_process, seed_batches, watch_batches
 from nnplug.engine.interrupts import Watch
 from nnplug.engine.patches import FixedPatch
 from nnplug.errors import Pruned, TrainingError
@@ -19,6 +20,9 @@ from nnplug.runs import EpochReport
 
 if TYPE_CHECKING:
     from nnplug.engine.training import TrainJob
+
+WAITING = 0.2
+SECONDS = 5.0
 
 
 class Follower:
@@ -30,10 +34,13 @@ class Follower:
         job: TrainJob,
         stop: Watch,
         report: Callable[[EpochReport], None],
+        note: Callable[[str], None],
         state: Mapping[str, Any] | None,
     ) -> None:
         self.trainer = trainer
         self.stop = stop
+        self.note = note
+        self.batches = watch_batches(trainer, stop)
         self.report = report
         self.limit = 60 * job.checkpoint_minutes
         self.dice: list[float] = []
@@ -46,6 +53,7 @@ class Follower:
         self.steps = 0
         self.loading = self.stepping = 0.0
         self.began = self.saved = time.monotonic()
+        self.first, self.told = True, False
         self.run_iteration = trainer.run_iteration
         self.finish_online_evaluation = trainer.finish_online_evaluation
         self.on_epoch_end = trainer.on_epoch_end
@@ -61,21 +69,24 @@ class Follower:
                 states.restore_state(self.trainer, self.state)
                 self.state = None
             self.start = states.Snapshot.of(self.trainer)
-        watched = Watched(batches)
-        began = time.monotonic()
-        loss = self.run_iteration(watched, *args, **kwargs)
+        began, waited = time.monotonic(), self._waited()
+        loss = self.run_iteration(batches, *args, **kwargs)
         self.steps += 1
         self.stepping += time.monotonic() - began
-        self.loading += watched.seconds
+        self.loading += self._waited() - waited
         if not self.nan_cases and not np.isfinite(loss).all():
-            self.nan_cases = watched.cases
+            self.nan_cases = getattr(batches, "cases", [])
         return loss
 
+    def _waited(self) -> float:
+        return sum(batches.seconds for batches in self.batches)
+
     def save_interrupted(self) -> None:
-        """Go back to the end of the last epoch and save that."""
+        """Go back to the end of the last epoch and save that, unless nothing was done yet."""
         if self.start is not None:
             self.start.restore(self.trainer)
-        checkpoints.save_interrupted(self.trainer)
+        if self.start is not None or not self.first:
+            checkpoints.save_interrupted(self.trainer)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         counts = [
@@ -121,12 +132,33 @@ class Follower:
         self.began = now
         self.steps = 0
         self.loading = self.stepping = 0.0
+        self._note_waiting(report)
         try:
             self.report(report)
         except Pruned:
             trainer.save_checkpoint(str(latest))
             raise
         return go_on
+
+    def _note_waiting(self, report: EpochReport) -> None:
+        """Say once that loading limits the training; the first epoch also starts the workers."""
+        first, self.first = self.first, False
+        worth = report.seconds_loading > max(WAITING * report.seconds, SECONDS)
+        if first or self.told or not worth or not hasattr(self.batches[0], "num_processes"):
+            return
+        self.told = True
+        workers, cores = self.batches[0].num_processes, resources.cores()
+        advice = (
+            f"{cores} cores are there: try workers={cores}"
+            if workers < cores
+            else f"all {cores} cores are in use: more cores, a faster disk or less augmentation "
+            "would help"
+        )
+        self.note(
+            f"loading limits the training: {report.seconds_loading:.0f} of {report.seconds:.0f} s "
+            f"of epoch {report.epoch} were spent waiting for batches from {workers} worker(s); "
+            f"{advice}"
+        )
 
     def _check_losses(self, train: float, val: float) -> None:
         # In mixed precision a step whose loss is NaN is skipped, and the weights stay sound.
@@ -147,6 +179,7 @@ def follow(
     job: TrainJob,
     stop: Watch,
     report: Callable[[EpochReport], None],
+    note: Callable[[str], None],
     *,
     made_of: Mapping[str, Any],
     extended: int,
@@ -159,11 +192,16 @@ def follow(
         job: what to train.
         stop: looked at before every batch.
         report: called after every epoch.
+        note: called with what should be said.
         made_of: from ``identity.identity``, for the record.
         extended: epochs beyond those planned, for the record.
         state: from the checkpoint's record, restored before the first batch.
     """
-    follower = Follower(trainer, job, stop, report, state)
+    if job.seed is not None:
+        seed_batches(trainer, job.seed)
+    if environment.serial():
+        in_this_process(trainer)
+    follower = Follower(trainer, job, stop, report, note, state)
     params = trainer.data_aug_params
     record = checkpoints.plain(
         {
@@ -181,6 +219,4 @@ def follow(
     trainer.run_iteration = follower.iterate
     trainer.finish_online_evaluation = follower.evaluate
     trainer.on_epoch_end = follower.end_epoch
-    if job.seed is not None:
-        seed_batches(trainer, job.seed)
     return follower

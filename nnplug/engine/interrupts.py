@@ -1,20 +1,26 @@
-"""Turn SIGINT, SIGTERM, SIGUSR1 (Slurm's warning) and killed workers into an orderly end."""
+"""Turn signals, dead workers and stalls into an orderly end."""
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
+import faulthandler
+import io
 import os
 import signal
+import sys
 import threading
+import time
+from collections.abc import Iterator
 from types import FrameType, TracebackType
-from typing import Any
 
+from nnplug.engine import environment, pools
+from nnplug.engine.workers import DUMP, Workers
 from nnplug.errors import Interrupted, NnplugError, TrainingError
 
 SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
 )
+IDLE = 0.01  # of one core: less is what waiting itself costs
 
 _entered: list[Watch] = []
 
@@ -31,7 +37,7 @@ os.register_at_fork(after_in_child=_in_forked_worker)
 
 
 class Stop(BaseException):
-    """Unwinds nnU-Net's loops when the user asked to stop; never leaves the engine."""
+    """Unwinds nnU-Net's loops when they have to end; never leaves the engine."""
 
 
 class Watch:
@@ -41,27 +47,39 @@ class Watch:
     the second one raises KeyboardInterrupt. Worker processes forked inside die of SIGTERM
     and ignore the others, which a terminal or Slurm sends to them as well.
 
-    A process pool waits for ever for a worker that the system killed (out of memory). If
-    :attr:`at_once`, that too raises :class:`Stop`.
+    nnU-Net waits for ever for a worker that was killed or stopped. So a worker that died, and
+    ``environment.stall_seconds()`` in which nothing happens, set :attr:`failure` and raise
+    :class:`Stop` too, if :attr:`guarding`. What the workers were doing is then in the log.
 
     Attributes:
         requested: a signal arrived.
-        at_once: raise from the handler instead of waiting for :meth:`check`.
-        lost: a worker was killed.
+        at_once: raise from the handler of a signal instead of waiting for :meth:`check`.
+        guarding: the same for dead and idle workers.
+        failure: which worker died, or what was waited for in vain.
+        advice: what to do about it.
     """
 
     def __init__(self, *, at_once: bool = False) -> None:
         self.requested = False
         self.at_once = at_once
-        self.lost = False
+        self.guarding = True
+        self.failure: str | None = None
+        self.advice = "often too little memory: try fewer workers="
+        self.workers = Workers()
+        self._awaited: tuple[str, float] | None = None
         self._owner = os.getpid()
-        self._before: dict[signal.Signals, Any] = {}
+        self._held = contextlib.ExitStack()
         self._left = threading.Event()
 
     def __enter__(self) -> Watch:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+            for number in SIGNALS:
+                before = signal.signal(number, self._handle)
+                self._held.callback(signal.signal, number, before or signal.SIG_DFL)
+            self._held.enter_context(pools.noted(self.workers.look))
+            self._held.enter_context(_stack_dumps())
             _entered.append(self)
+            self._held.callback(_entered.remove, self)
             threading.Thread(target=self._look_after_workers, daemon=True).start()
         return self
 
@@ -72,23 +90,34 @@ class Watch:
         trace: TracebackType | None,
     ) -> None:
         self._left.set()
-        if self in _entered:
-            _entered.remove(self)
-        for number, handler in self._before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        self._held.close()
 
     def check(self) -> None:
-        """Raise :class:`Stop` if a signal arrived."""
-        if self.requested:
+        """Raise :class:`Stop` if a signal arrived or a worker is lost."""
+        if self.requested or self.failure:
             raise Stop
+
+    @contextlib.contextmanager
+    def waiting_for(self, what: str) -> Iterator[None]:
+        """Inside, anything raises :class:`Stop` at once, and waiting for too long as well."""
+        before = self.at_once, self.guarding
+        self._awaited = what, time.monotonic()
+        self.at_once = self.guarding = True
+        try:
+            self.check()
+            yield
+        finally:
+            self.at_once, self.guarding = before
+            self._awaited = None
+
+    def find_lost(self) -> None:
+        """Set :attr:`failure` if a worker died; for who hears of it in another way."""
+        self.failure = self.failure or self.workers.lost()
 
     def explain(self, what: str, hint: str) -> NnplugError:
         """The error for the user after :class:`Stop`: what was kept and how to go on."""
-        if self.lost and not self.requested:
-            return TrainingError(
-                f"{what} failed: a worker process was killed",
-                hint="often too little memory: try fewer workers=",
-            )
+        if self.failure and not self.requested:
+            return TrainingError(f"{what} failed: {self.failure}", hint=f"{self.advice}; {hint}")
         return Interrupted(f"{what} was interrupted", hint=hint)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -99,18 +128,51 @@ class Watch:
             return
         if self.requested:
             raise KeyboardInterrupt
-        self.requested = not self.lost
-        if self.at_once:
+        self.requested = not self.failure
+        if self.guarding if self.failure else self.at_once:
             raise Stop
 
     def _look_after_workers(self) -> None:
-        workers: set[Any] = set()
+        since, used = time.monotonic(), self.workers.seconds()
         while not self._left.wait(0.2):
-            if not self.at_once:
-                continue
             with contextlib.suppress(RuntimeError, ValueError):  # they come and go meanwhile
-                workers.update(multiprocessing.active_children())
-                if any(worker.exitcode == -signal.SIGKILL for worker in workers):
-                    self.lost = True
+                self.find_lost()
+            limit = environment.stall_seconds()
+            now = time.monotonic()
+            if self._awaited is not None and now - self._awaited[1] >= limit:
+                self._give_up(self._awaited[0], limit)
+            elif self._awaited is None and self.guarding and now - since >= limit:
+                spent = self.workers.seconds()
+                if spent - used < IDLE * limit:
+                    self._give_up("the worker processes", limit)
+                since, used = now, spent
+            if self.failure:
+                pools.abandon()
+                self.workers.kill()
+                if self.guarding:
                     os.kill(self._owner, signal.SIGTERM)
-                    return
+                return
+
+    def _give_up(self, what: str, seconds: float) -> None:
+        found = self.workers.describe()
+        with contextlib.suppress(io.UnsupportedOperation, AttributeError, ValueError):
+            faulthandler.dump_traceback(sys.stderr)
+        self.workers.dump()
+        self.advice = "where they are stands in the log; try workers=0, or a larger stall_minutes="
+        self.failure = f"waited {seconds / 60:g} minutes for {what}: {found}"
+
+
+@contextlib.contextmanager
+def _stack_dumps() -> Iterator[None]:
+    """Inside, a process that gets SIGUSR2 writes where its threads are to the log."""
+    try:
+        if DUMP is None:
+            raise io.UnsupportedOperation
+        faulthandler.register(DUMP, sys.stderr)
+    except (io.UnsupportedOperation, AttributeError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        faulthandler.unregister(DUMP)

@@ -44,9 +44,12 @@ def verify(task: str) -> tuple[str, ...]:
 
     folder = Path(nnUNet_raw_data, task)
     printed = io.StringIO()
+    watch = Watch(at_once=True)
     try:
-        with contextlib.redirect_stdout(printed):
+        with contextlib.redirect_stdout(printed), watch:
             verify_dataset_integrity(str(folder))
+    except Stop:
+        raise watch.explain("the integrity check", "run the same command again") from None
     except Exception as error:
         lines = printed.getvalue().splitlines()
         said = [line.strip() for line in lines if line and not line.startswith(_PROGRESS)]

@@ -115,8 +115,8 @@ def run(
         device: what ``environment.enter`` returned.
         job: what to train.
         on_epoch: called after every epoch, with stdout and stderr as they were.
-        on_note: called before the training with what should be said, e.g. from which checkpoint
-            it goes on.
+        on_note: called with what should be said, e.g. from which checkpoint it goes on, or that
+            loading limits the training.
         on_start: called when nothing stands in the way of the training any more, with hashes
             of its plans and split.
         log: file for what nnU-Net prints.
@@ -137,11 +137,15 @@ def run(
         with environment.loud():
             on_epoch(epoch)
 
+    def say(note: str) -> None:
+        with environment.loud():
+            on_note(note)
+
     log_start = log.stat().st_size if log.is_file() else 0
     stop = Watch()
     with environment.quiet(log), stop:
         try:
-            epochs = _train(job, device, found, fold_folder, stop, report, on_note, on_start)
+            epochs = _train(job, device, found, fold_folder, stop, report, say, on_start)
         except Stop:
             raise stop.explain("training", "run the same command with resume=true") from None
         except (NnplugError, KeyboardInterrupt):
@@ -195,20 +199,19 @@ def _train(
     fold_folder: Path,
     stop: Watch,
     report: Callable[[EpochReport], None],
-    on_note: Callable[[str], None],
+    say: Callable[[str], None],
     on_start: Callable[[Mapping[str, Any]], None],
 ) -> int:
     summary = fold_folder / "validation_raw" / "summary.json"
     extend = _extension(found, job)
     complete = found is not None and _is_complete(found, job, extend)
-    with environment.loud():
-        if complete and summary.is_file():
-            on_note("the training was complete and validated already")
-        elif complete:
-            on_note("the training was complete already, only validating")
+    if complete and summary.is_file():
+        say("the training was complete and validated already")
+    elif complete:
+        say("the training was complete already, only validating")
     if complete and found is not None and summary.is_file():
         return int(found.content["epoch"])
-    trainer = build(job, device, training=not complete, extend=extend)
+    trainer = build(job, device, training=not complete, extend=extend, note=say)
     try:
         made_of = identity(trainer, job, extend)
         state = None
@@ -223,7 +226,7 @@ def _train(
         if not complete:
             summary.unlink(missing_ok=True)
             follower = follow(
-                trainer, job, stop, report, made_of=made_of, extended=extend, state=state
+                trainer, job, stop, report, say, made_of=made_of, extended=extend, state=state
             )
             _run_epochs(trainer, device, stop, follower)
         done = len(trainer.all_tr_losses)
@@ -233,23 +236,27 @@ def _train(
         validate(trainer, job.network)
         return done
     finally:
-        stop_workers(trainer)
+        stop_workers(trainer, killed=stop.failure is not None)
 
 
 def _run_epochs(trainer: Any, device: Device, stop: Watch, follower: Follower) -> None:
     if device.kind == "mps":
         moving.move(trainer, "mps")
+    stop.guarding = False
     try:
         trainer.run_training()
         if device.kind == "mps":
             trainer.network.to("cpu")  # nnU-Net predicts on CUDA or the CPU only
     except BaseException as error:
-        # A worker that died of the same signal ends the loop before it looks at the flag.
-        died = stop.requested and "background workers" in str(error)
+        # A worker that died, perhaps of the same signal, ends the loop before the watch sees it.
+        stop.find_lost()
+        died = "background workers" in str(error) and (stop.requested or stop.failure)
         if not died and not isinstance(error, Stop):
             raise
         follower.save_interrupted()
         raise Stop from error
+    finally:
+        stop.guarding = True
 
 
 def _extension(found: checkpoints.Found | None, job: TrainJob) -> int:

@@ -34,6 +34,8 @@ def enter(settings: ModelSettings, catalog: Catalog, folders: Folders) -> Device
             device=settings.device,
             gpus=gpus,
             workers=settings.workers,
+            stall_minutes=settings.stall_minutes,
+            precision=settings.precision,
             all_gpus=spec.data_parallel,
         )
     if spec.data_parallel and found.kind != "cuda":

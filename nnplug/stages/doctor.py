@@ -12,7 +12,7 @@ from typing import Any
 
 from nnplug.catalog import Catalog
 from nnplug.config.folders import VARIABLES, Folders
-from nnplug.config.load import available_cores
+from nnplug.config.resources import cores
 from nnplug.stages.provenance import versions
 
 GIB = 1 << 30
@@ -47,7 +47,7 @@ def examine() -> dict[str, Any]:
     found: dict[str, Any] = {
         "versions": versions(),
         "devices": devices(),
-        "cores": available_cores(),
+        "cores": cores(),
         "memory_gib": round(memory, 1),
         "shared_memory_gib": _free(Path("/dev/shm")),
         "disk_gib": _free(root),

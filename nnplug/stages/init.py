@@ -15,7 +15,7 @@ from nnplug.catalog import Catalog, Entry
 from nnplug.config.app import USER_CONF_FOLDER, USER_CONF_VARIABLE
 from nnplug.config.build import build
 from nnplug.config.folders import Folders
-from nnplug.config.load import available_cores
+from nnplug.config.resources import cores
 from nnplug.config.settings import LARGEST_ID, RESERVED_IDS, Dataset
 from nnplug.console import progress, say, warn
 from nnplug.data.draft import Draft
@@ -118,7 +118,7 @@ def look(job: _Job) -> Glance:
 def _glances(tool: Tool, cases: Sequence[CaseSource]) -> list[Glance]:
     jobs = [_Job(tool, case) for case in cases]
     found = []
-    workers = max(1, min(available_cores(), len(jobs)))
+    workers = max(1, min(cores(), len(jobs)))
     with (
         progress("reading", len(jobs)) as advance,
         closing(each(look, jobs, workers)) as outcomes,

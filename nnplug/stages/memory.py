@@ -7,8 +7,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-import psutil
-
+from nnplug.config import resources
 from nnplug.types import CaseSource
 
 EXPANSION = 4
@@ -24,7 +23,7 @@ def workers(cases: Iterable[CaseSource]) -> int:
     """
     largest = max((sum(map(_bytes, _images(case))) for case in cases), default=0)
     need = VOLUMES * EXPANSION * max(largest, 1)
-    return max(1, int(psutil.virtual_memory().available) // need)
+    return max(1, resources.memory() // need)
 
 
 def _images(case: CaseSource) -> set[str]:

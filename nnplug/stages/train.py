@@ -82,6 +82,7 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
         data_parallel=entry.spec.data_parallel,
         resume=settings.resume,
         extend=settings.extend,
+        checkpoint_minutes=settings.checkpoint_minutes,
         data_hash=task.data_hash(),
         seed=settings.seed,
         record={

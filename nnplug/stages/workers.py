@@ -26,19 +26,22 @@ class WorkerKilled(DataError):  # noqa: N818 - what happened, not only an error
 
 
 class Crew:
-    """Up to ``size`` worker processes, started when they are needed and kept until the end."""
+    """Up to ``size`` worker processes, started when they are needed and kept until the end.
+
+    With 0 the work is done in this process.
+    """
 
     def __init__(self, size: int) -> None:
-        self._size = max(size, 1)
+        self._size = size
         self._idle: list[_Worker] = []
-        self._busy: dict[Connection, tuple[_Worker, Any]] = {}
+        self._left: list[_Worker] = []
 
     def __enter__(self) -> Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Let the workers finish what they are doing."""
-        workers = [*self._idle, *(worker for worker, _ in self._busy.values())]
+        workers = [*self._idle, *self._left]
         for worker in workers:
             worker.pipe.close()
         for worker in workers:
@@ -58,6 +61,9 @@ class Crew:
             items: fetched only when a worker is free.
             limit: use no more than this many workers.
         """
+        if not self._size:
+            yield from ((item, _outcome(function, item)) for item in items)
+            return
         again = []
         for item, outcome in self._once(function, items, min(limit or self._size, self._size)):
             if isinstance(outcome, WorkerKilled):
@@ -70,35 +76,39 @@ class Crew:
         """The results in the order of the items; raises the first exception."""
         numbered = _Numbered(function)
         results: dict[int, B] = {}
-        for (number, _), outcome in self.each(numbered, list(enumerate(items))):
-            if isinstance(outcome, Exception):
-                raise outcome
-            results[number] = outcome
+        with contextlib.closing(self.each(numbered, list(enumerate(items)))) as outcomes:
+            for (number, _), outcome in outcomes:
+                if isinstance(outcome, Exception):
+                    raise outcome
+                results[number] = outcome
         return [results[number] for number in range(len(items))]
 
     def _once(
         self, function: Callable[[A], B], items: Iterable[A], workers: int
     ) -> Generator[tuple[A, B | Exception], None, None]:
         waiting = iter(items)
-        while True:
-            for item in waiting:
-                worker = self._idle.pop() if self._idle else _Worker()
-                self._busy[worker.pipe] = worker, item
-                worker.give((function, item))
-                if len(self._busy) == workers:
-                    break
-            if not self._busy:
-                return
-            for pipe in wait(list(self._busy)):
-                assert isinstance(pipe, Connection)
-                worker, item = self._busy[pipe]
-                outcome = worker.take()
-                del self._busy[pipe]
-                if isinstance(outcome, WorkerKilled):
-                    worker.end()
-                else:
-                    self._idle.append(worker)
-                yield item, outcome
+        busy: dict[Connection, tuple[_Worker, A]] = {}
+        try:
+            while True:
+                for item in waiting:
+                    worker = self._idle.pop() if self._idle else _Worker()
+                    busy[worker.pipe] = worker, item
+                    worker.give((function, item))
+                    if len(busy) == workers:
+                        break
+                if not busy:
+                    return
+                for pipe in wait(list(busy)):
+                    assert isinstance(pipe, Connection)
+                    worker, item = busy.pop(pipe)
+                    outcome = worker.take()
+                    if isinstance(outcome, WorkerKilled):
+                        worker.end()
+                    else:
+                        self._idle.append(worker)
+                    yield item, outcome
+        finally:
+            self._left += [worker for worker, _ in busy.values()]  # given up, not yet done
 
 
 def each(
@@ -149,11 +159,14 @@ def _serve(pipe: Connection) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             function, item = pipe.recv()
-            try:
-                outcome = function(item)
-            except Exception as error:
-                outcome = error
-            pipe.send(outcome)
+            pipe.send(_outcome(function, item))
+
+
+def _outcome(function: Callable[[A], B], item: A) -> B | Exception:
+    try:
+        return function(item)
+    except Exception as error:
+        return error
 
 
 def _enter() -> None:

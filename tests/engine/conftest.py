@@ -99,6 +99,12 @@ def _write(values: np.ndarray, path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
+def raw_task() -> Callable[[Path], Path]:
+    """Write the raw task below a folder; returns its own."""
+    return write_task
+
+
+@pytest.fixture(scope="session")
 def planned(tmp_path_factory: pytest.TempPathFactory, run_python: Run) -> Path:
     """The root of the task, planned for 3d_fullres, with derived plans of small batches."""
     root = tmp_path_factory.mktemp("engine")

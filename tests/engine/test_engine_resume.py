@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 import textwrap
 
 START = """
@@ -130,4 +133,41 @@ def test_the_previous_checkpoint_is_kept_until_the_end(planned, tmp_path, run_py
         "2 latest 2",
         "2 previous 1",
         "['model_final_checkpoint.model']",
+    ]
+
+
+def test_killed_while_it_writes_a_checkpoint(planned, tmp_path, run_python, script_env):
+    code = START + textwrap.dedent(
+        """
+        import torch
+        from nnplug.engine import checkpoints
+        stock, saved = torch.save, []
+        def dying(content, path):
+            stock(content, path)
+            saved.append(path)
+            if "model_latest" in str(path) and len([p for p in saved if "latest" in str(p)]) == 2:
+                with open(path, "r+b") as stream:
+                    stream.truncate(1000)
+                os.kill(os.getpid(), signal.SIGKILL)
+        torch.save = dying
+        train(seed=3, epochs=3, checkpoint_minutes=0)
+        """
+    )
+    environ = script_env(planned, tmp_path)
+    done = subprocess.run([sys.executable, "-c", code], env=environ, timeout=300, check=False)
+    assert done.returncode == -signal.SIGKILL
+    more = START + textwrap.dedent(
+        """
+        def final(result):
+            return safe.load_checkpoint(result.fold_folder / "model_final_checkpoint.model")
+        parts = final(train(seed=3, epochs=3, resume=True))
+        print(notes)
+        whole = final(train(seed=3, epochs=3, overwrite=True))
+        print(parts["plot_stuff"] == whole["plot_stuff"])
+        """
+    )
+    # nnU-Net saves model_best before model_latest, so it is whole and the newest.
+    assert run_python(more, planned, results=tmp_path).splitlines() == [
+        "['resuming from model_best.model after 2 epochs']",
+        "True",
     ]
