@@ -18,7 +18,7 @@ from nnplug.testing.host import subject
 
 HEAVY = {"torch", "nnunet", "SimpleITK", "numpy", "scipy", "pandas", "skimage", "sklearn"}
 HEAVY |= {"batchgenerators", "pydicom", "PIL", "matplotlib", "hydra", "omegaconf"}
-GROUPS = ("converters", "remappers", "trainers", "writers")
+GROUPS = ("converters", "remappers", "trainers", "writers", "trackers")
 CONFIG_GROUPS = {"converter": "converters", "remap": "remappers", "trainer": "trainers"}
 
 
