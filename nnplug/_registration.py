@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from nnplug import hookspecs
+from nnplug.errors import PluginError
 
 PREFIX = "nnplug_"
 API_NAME = "nnplug_api"
@@ -19,51 +21,71 @@ def hooks() -> dict[str, Any]:
     return {name: spec for name, spec in vars(hookspecs).items() if name.startswith(PREFIX)}
 
 
-def complaint(module: object) -> str | None:
-    """Why the module (or object) can't be a plugin, or None."""
-    return _api(getattr(module, API_NAME, None)) or next(_complaints(module), None)
+@dataclass(frozen=True)
+class Implementation:
+    """A plugin's function for a hook, and which of the hook's arguments it takes."""
+
+    function: Callable[..., Any]
+    arguments: tuple[str, ...]
+
+    def __call__(self, **given: Any) -> Any:
+        """Call it with what it takes of the hook's arguments."""
+        return self.function(**{name: given[name] for name in self.arguments})
 
 
-def _api(stated: Any) -> str | None:
-    if stated is None:
-        return None
-    major, minor = hookspecs.API
-    here = f"{major}.{minor}"
-    numbers = str(stated).split(".")
-    if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
-        return f'{API_NAME} is {stated!r}, not a version such as "{here}"'
-    wanted = tuple(map(int, numbers))
-    if wanted[0] < major:
-        return f"it is written for nnplug API {stated}, here is {here}: a newer version is needed"
-    if wanted > hookspecs.API:
-        return f"it needs nnplug API {stated}, here is {here}: upgrade nnplug"
-    return None
+def implementations(module: object) -> dict[str, list[Implementation]]:
+    """The marked functions of a module (or object), by hook.
 
-
-def _complaints(module: object) -> Iterator[str]:
+    Raises:
+        PluginError: it can't be a plugin.
+    """
+    _check_api(getattr(module, API_NAME, None))
     known = hooks()
+    found: dict[str, list[Implementation]] = {}
     for name in dir(module):
         function = getattr(module, name, None)
         marks = getattr(function, MARK, None)
         if not isinstance(marks, dict):
             if name in known and inspect.isfunction(function):
-                yield f"{name} is not marked with hookimpl"
+                raise PluginError(f"{name} is not marked with hookimpl")
             continue
         hook = marks["specname"] or name
-        if marks["wrapper"] or marks["hookwrapper"]:
-            yield f"{name} is a wrapper; hooks of nnplug collect and can't be wrapped"
         if not inspect.isroutine(function):
-            yield f"{name} is marked with hookimpl, but is no function"
-        elif hook in known:
-            yield from _arguments(hook, function, known[hook])
+            raise PluginError(f"{name} is marked with hookimpl, but is no function")
+        if marks["wrapper"] or marks["hookwrapper"]:
+            raise PluginError(f"{name} is a wrapper; hooks of nnplug collect and can't be wrapped")
+        if hook in known:
+            made = Implementation(function, _arguments(hook, function, known[hook]))
+            found.setdefault(hook, []).append(made)
         elif not marks["optionalhook"]:
             near = difflib.get_close_matches(hook, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"hooks: {', '.join(known)}"
-            yield f"there is no hook {hook}; {hint}"
+            raise PluginError(f"there is no hook {hook}; {hint}")
+    return found
 
 
-def _arguments(hook: str, function: Any, spec: Any) -> Iterator[str]:
+def _check_api(stated: Any) -> None:
+    if stated is None:
+        return
+    major, minor = hookspecs.API
+    here = f"{major}.{minor}"
+    numbers = str(stated).split(".")
+    if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
+        raise PluginError(f'{API_NAME} is {stated!r}, not a version such as "{here}"')
+    wanted = tuple(map(int, numbers))
+    if wanted[0] < major:
+        raise PluginError(
+            f"it is written for nnplug API {stated}, here is {here}: a newer version is needed"
+        )
+    if wanted > hookspecs.API:
+        raise PluginError(f"it needs nnplug API {stated}, here is {here}: upgrade nnplug")
+
+
+def _arguments(hook: str, function: Any, spec: Any) -> tuple[str, ...]:
     offered = list(inspect.signature(spec).parameters)
-    for name, parameter in inspect.signature(function).parameters.items():
+    given = inspect.signature(function).parameters
+    for name, parameter in given.items():
         if name not in offered and parameter.default is inspect.Parameter.empty:
-            yield f"{hook} has no argument {name!r}; it has: {', '.join(offered) or 'none'}"
+            listed = ", ".join(offered) or "none"
+            raise PluginError(f"{hook} has no argument {name!r}; it has: {listed}")
+    return tuple(name for name in given if name in offered)

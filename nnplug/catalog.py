@@ -76,11 +76,19 @@ class Shelf(Generic[S]):
             owner.offers.setdefault(self.kind, []).append(spec.name)
         for name, entries in self._claims.items():
             if len(entries) > 1:
+                conflict = self._conflict(name)
                 for entry in entries:
-                    entry.owner.problem = self._conflict(name)
+                    entry.owner.problem = conflict
 
     def __iter__(self) -> Iterator[Entry[S]]:
         return iter([entries[0] for entries in self._claims.values()])
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._claims
+
+    def first(self, name: str) -> Entry[S]:
+        """The entry of a name on offer, or the first of several."""
+        return self._claims[name][0]
 
     def names(self) -> list[str]:
         """Every name on offer, sorted."""

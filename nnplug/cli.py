@@ -37,6 +37,7 @@ PLAIN_VERBS = {
     "rerun": "repeat a run from its run.json",
     "diff": "what differs between two runs",
     "trainers": "every trainer: those of plugins and nnU-Net's own, and what can't be used",
+    "new-plugin": "write a package of your own, complete with tests",
     "plugins": "what is installed, what it offers, what is broken",
     "doctor": "what this machine and installation can do",
 }
@@ -92,7 +93,8 @@ def _dispatch(arguments: list[str]) -> None:
     elif arguments[0] == "--version":
         sys.stdout.write(f"nnplug {__version__}\n")
     elif arguments[0] in PLAIN_VERBS:
-        importlib.import_module(f"nnplug.stages.{arguments[0]}").main(arguments[1:])
+        module = arguments[0].replace("-", "_")
+        importlib.import_module(f"nnplug.stages.{module}").main(arguments[1:])
     elif arguments[0] in VERBS:
         _run(arguments[0], arguments[1:])
     elif arguments[0].startswith(("-sc", "--shell-completion", "--shell_completion")):

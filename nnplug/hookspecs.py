@@ -44,9 +44,8 @@ def hookspec(*, since: str, deprecated: str = "") -> Callable[[Function], Functi
 
     def mark(function: Function) -> Function:
         function.since = since  # type: ignore[attr-defined]
-        said = f"the hook {function.__name__} is deprecated: {deprecated}"
-        warning = FutureWarning(said) if deprecated else None
-        return pluggy.HookspecMarker(PROJECT)(function, warn_on_impl=warning)
+        function.deprecated = deprecated  # type: ignore[attr-defined]
+        return pluggy.HookspecMarker(PROJECT)(function)
 
     return mark
 

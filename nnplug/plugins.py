@@ -8,20 +8,19 @@ from being imported at all, ``NNPLUG_BLOCK=*`` all that are installed.
 from __future__ import annotations
 
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-import pluggy
-
-from nnplug import __version__, _registration, builtin, hookspecs
+from nnplug import __version__, builtin
+from nnplug._registration import Implementation, hooks, implementations
 from nnplug._timelimit import TooLong, time_limit
-from nnplug.errors import Interrupted
+from nnplug.errors import Interrupted, NnplugError
 from nnplug.formats import plugin as formats
 
 GROUP = "nnplug"
@@ -63,9 +62,8 @@ class Host:
     def __init__(self, seconds: float = SECONDS) -> None:
         self.plugins: list[Plugin] = []
         self._seconds = seconds
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
-        self._manager.add_hookspecs(hookspecs)
-        self._implementations: dict[str, dict[str, list[pluggy.HookImpl]]] = {}
+        self._modules: dict[int, str] = {}
+        self._implementations: dict[str, dict[str, list[Implementation]]] = {}
 
     @classmethod
     def load(
@@ -80,8 +78,7 @@ class Host:
         blocked = {name.strip() for name in environ.get(BLOCK_VARIABLE, "").split(",")}
         found = entry_points(group=GROUP) if entries is None else entries
         for entry in sorted(found, key=lambda entry: (entry.name, entry.value)):
-            distribution = entry.dist.name if entry.dist else entry.module
-            plugin = Plugin(entry.name, distribution, entry.dist.version if entry.dist else "?")
+            plugin = Plugin(entry.name, *_origin(entry))
             if {plugin.name, plugin.distribution, BLOCK_ALL} & blocked:
                 plugin.blocked = True
                 host.plugins.append(plugin)
@@ -97,23 +94,17 @@ class Host:
             return
         with self._guarded(plugin):
             module = load()
-            if self._manager.is_registered(module):
-                plugin.problem = f"{self._manager.get_name(module)!r} has already loaded its module"
+            found = implementations(module)
+            other = self._modules.setdefault(id(module), plugin.name)
+            if other != plugin.name:
+                plugin.problem = f"{other!r} has already loaded its module"
                 return
-            plugin.problem = _registration.complaint(module)
-            if plugin.problem is None:
-                self._register(plugin, module)
-
-    def _register(self, plugin: Plugin, module: object) -> None:
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            self._manager.register(module, plugin.name)
-        for warning in said:
-            warnings.warn(f"plugin {plugin}: {warning.message}", FutureWarning, stacklevel=2)
-        found: dict[str, list[pluggy.HookImpl]] = {}
-        for caller in self._manager.get_hookcallers(module) or ():
-            found[caller.name] = [i for i in caller.get_hookimpls() if i.plugin is module]
-        self._implementations[plugin.name] = found
+            self._implementations[plugin.name] = found
+        for hook in self._implementations.get(plugin.name, ()):
+            replacement = hooks()[hook].deprecated
+            if replacement:
+                said = f"plugin {plugin}: the hook {hook} is deprecated: {replacement}"
+                warnings.warn(said, FutureWarning, stacklevel=2)
 
     def collect(self, hook: str, **arguments: Any) -> list[tuple[Plugin, Any]]:
         """Call one hook, plugin by plugin; one that raises is marked and rests from then on."""
@@ -130,7 +121,7 @@ class Host:
         """Each usable plugin's implementations of one hook; they take its arguments by name."""
         for plugin in self.plugins:
             for implementation in self._implementations.get(plugin.name, {}).get(hook, ()):
-                yield plugin, partial(_call, implementation)
+                yield plugin, implementation
 
     @contextmanager
     def _guarded(self, plugin: Plugin, doing: str = "") -> Iterator[None]:
@@ -152,8 +143,15 @@ class Host:
         return [plugin for plugin in self.plugins if plugin.problem]
 
 
-def _call(implementation: pluggy.HookImpl, **arguments: Any) -> Any:
-    return implementation.function(**{name: arguments[name] for name in implementation.argnames})
+def _origin(entry: EntryPoint) -> tuple[str, str]:
+    """The name and version of its package, without parsing all of the metadata."""
+    if entry.dist is None:
+        return entry.module, "?"
+    text = getattr(entry.dist, "read_text", str)("METADATA") or ""
+    name, version = (re.search(rf"^{key}: (.+)$", text, re.M) for key in ("Name", "Version"))
+    if name and version:
+        return name[1], version[1]
+    return entry.dist.name, entry.dist.version
 
 
 def _seconds(environ: Mapping[str, str]) -> float:
@@ -164,6 +162,8 @@ def _seconds(environ: Mapping[str, str]) -> float:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line: its type and what it says."""
+    """An exception in one line: what it says, and its type unless it is nnplug's own."""
+    if isinstance(error, NnplugError):
+        return error.problem
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -6,13 +6,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
@@ -22,11 +20,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
-from nnplug.catalog import Catalog, Entry, missing_hint
+from nnplug.catalog import Catalog, missing_hint
 from nnplug.config import guard
 from nnplug.config.build import unknown_key
+from nnplug.config.groups import SCHEME, CatalogSource
 from nnplug.errors import ConfigError, NnplugError, StorageError
-from nnplug.types import TrainerSpec
 
 USER_CONF_VARIABLE = "NNPLUG_CONF"
 USER_CONF_FOLDER = "nnplug_conf"
@@ -109,47 +107,8 @@ def _offer(catalog: Catalog) -> None:
     _SearchPath.plugin_paths = [(owner.name, path) for owner, path in catalog.config_paths]
     Plugins.instance().register(_SearchPath)
     guard.install([path for _, path in catalog.config_paths])
-    store = ConfigStore.instance()
-    for converter in catalog.converters:
-        store.store(group="converter", name=converter.spec.name, node=_defaults(converter))
-    for remapper in catalog.remappers:
-        store.store(group="remap", name=remapper.spec.name, node=_defaults(remapper))
-    for trainer in catalog.trainers:
-        store.store(group="trainer", name=trainer.spec.name, node=_trainer_defaults(trainer))
-
-
-def _defaults(entry: Entry[Any]) -> dict[str, Any]:
-    return {"name": entry.spec.name, **_option_defaults(entry.spec.options)}
-
-
-def _trainer_defaults(entry: Entry[TrainerSpec]) -> dict[str, Any]:
-    options = _option_defaults(entry.spec.options)
-    return {"name": entry.spec.name, **entry.spec.defaults, "options": options}
-
-
-def _option_defaults(options: type | None) -> dict[str, Any]:
-    if options is None:
-        return {}
-    values = {}
-    for field in fields(options):
-        if not field.init:
-            continue
-        if field.default is not MISSING:
-            values[field.name] = field.default
-        elif field.default_factory is not MISSING:
-            values[field.name] = field.default_factory()
-        else:
-            values[field.name] = "???"
-    return {name: _plain(value) for name, value in values.items()}
-
-
-def _plain(value: Any) -> Any:
-    """A default as YAML has it; an empty mapping is null, so that an override can fill it."""
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple):
-        return list(value)
-    return None if value == {} else value
+    CatalogSource.catalog = catalog
+    Plugins.instance().register(CatalogSource)
 
 
 class _SearchPath(SearchPathPlugin):
@@ -168,6 +127,7 @@ class _SearchPath(SearchPathPlugin):
             )
         for owner, path in self.plugin_paths:
             search_path.append(f"plugin {owner}", path)
+        search_path.append("catalog", f"{SCHEME}://")
 
 
 def _translate(error: Exception, catalog: Catalog) -> NnplugError:

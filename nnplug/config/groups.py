@@ -1,0 +1,103 @@
+"""The catalog's names as Hydra's config groups, each with its options' defaults, made on demand."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+from hydra.core.object_type import ObjectType
+from hydra.errors import MissingConfigException
+from hydra.plugins.config_source import ConfigResult, ConfigSource
+from omegaconf import OmegaConf
+
+from nnplug.catalog import Catalog, Shelf
+
+SCHEME = "catalog"
+
+
+class CatalogSource(ConfigSource):
+    """What plugins offer, below ``converter``, ``remap`` and ``trainer``."""
+
+    catalog: Catalog
+
+    @staticmethod
+    def scheme() -> str:
+        """What its place in the search path begins with."""
+        return SCHEME
+
+    def available(self) -> bool:
+        """There is always a catalog."""
+        return True
+
+    def is_group(self, config_path: str) -> bool:
+        """Whether this is one of the groups, or their root."""
+        return config_path.strip("/") in ("", *self._shelves())
+
+    def is_config(self, config_path: str) -> bool:
+        """Whether a plugin offers that."""
+        group, name = _split(config_path)
+        return group in self._shelves() and name in self._shelves()[group]
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        """The groups, or the names in one."""
+        group = config_path.strip("/")
+        if group == "":
+            return [] if results_filter == ObjectType.CONFIG else sorted(self._shelves())
+        if results_filter == ObjectType.GROUP or group not in self._shelves():
+            return []
+        return self._shelves()[group].names()
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """The defaults of what is offered by that name."""
+        if not self.is_config(config_path):
+            raise MissingConfigException(f"there is no {config_path}", config_path)
+        group, name = _split(config_path)
+        entry = self._shelves()[group].first(name)
+        options = option_defaults(entry.spec.options)
+        if group == "trainer":
+            options = {**entry.spec.defaults, "options": options}
+        return ConfigResult(
+            provider=f"plugin {entry.owner.name}",
+            path=f"{SCHEME}://",
+            config=OmegaConf.create({"name": name, **options}),
+            header={"package": None},
+        )
+
+    def _shelves(self) -> dict[str, Shelf[Any]]:
+        catalog = self.catalog
+        return {
+            "converter": catalog.converters,
+            "remap": catalog.remappers,
+            "trainer": catalog.trainers,
+        }
+
+
+def _split(config_path: str) -> tuple[str, str]:
+    group, _, name = config_path.strip("/").removesuffix(".yaml").rpartition("/")
+    return group, name
+
+
+def option_defaults(options: type | None) -> dict[str, Any]:
+    """A dataclass's fields and defaults as YAML has them; ``???`` where a value is needed."""
+    if options is None:
+        return {}
+    values = {}
+    for field in fields(options):
+        if not field.init:
+            continue
+        if field.default is not MISSING:
+            values[field.name] = field.default
+        elif field.default_factory is not MISSING:
+            values[field.name] = field.default_factory()
+        else:
+            values[field.name] = "???"
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A default as YAML has it; an empty mapping is null, so that an override can fill it."""
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return list(value)
+    return None if value == {} else value
