@@ -36,7 +36,7 @@ class Race:
     what: str
     ours: Callable[[], object]
     stock: dict[str, Callable[[], object]]
-    runs: int = 5
+    runs: int = 3
 
 
 def command(*arguments: str) -> Callable[[], object]:
@@ -64,7 +64,8 @@ def conversions(folder: Path) -> Iterator[Race]:
     whole, part = folder / "archive", folder / "part"
     many = bench_conversion.archive(SERIES, whole)
     # dicom2nifti fails on the MR series.
-    few = bench_conversion.archive([path for path in SERIES if path.parent.name == "CT"], part)
+    scans = [path for path in SERIES if path.parent.name == "CT"]
+    few = bench_conversion.archive(scans, part, copies=bench_conversion.COPIES // 2)
 
     def ours(source: Path, *, qc: bool = False) -> Callable[[], object]:
         return lambda: bench_conversion.nnplug(source, folder, qc=qc)
@@ -73,12 +74,16 @@ def conversions(folder: Path) -> Iterator[Race]:
         return lambda: bench_conversion.dcm2niix(many, folder, processes, bare=bare)
 
     what, one, two = f"convert {len(many)} DICOM series", "dcm2niix -z y", "two at a time"
-    wheel = {one: dcm2niix(1, bare=False), f"{one}, {two}": dcm2niix(2, bare=False)}
-    yield Race(what, ours(whole), wheel, runs=2)
-    without = f"{one} without the script of its wheel"
-    program = {without: dcm2niix(1, bare=True), f"{without}, {two}": dcm2niix(2, bare=True)}
-    yield Race(what, ours(whole), program, runs=1)
-    yield Race(f"{what}, with pictures", ours(whole, qc=True), {one: wheel[one]}, runs=1)
+    bare = f"{one} without the script of its wheel"
+    stock = {
+        one: dcm2niix(1, bare=False),
+        f"{one}, {two}": dcm2niix(2, bare=False),
+        bare: dcm2niix(1, bare=True),
+        f"{bare}, {two}": dcm2niix(2, bare=True),
+    }
+    yield Race(what, ours(whole), stock, runs=2)
+    plain = {"nnplug without pictures": ours(whole)}
+    yield Race(f"{what}, with pictures", ours(whole, qc=True), plain, runs=2)
     other = {"dicom2nifti": lambda: bench_conversion.dicom2nifti(few, folder)}
     yield Race(f"convert {len(few)} CT series", ours(part), other, runs=2)
 
