@@ -21,7 +21,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import YAMLError
 
 from nnplug.catalog import Catalog, missing_hint
-from nnplug.config import guard
+from nnplug.config import guard, launching
 from nnplug.config.build import unknown_key
 from nnplug.config.groups import SCHEME, CatalogSource
 from nnplug.errors import ConfigError, NnplugError, StorageError
@@ -59,6 +59,7 @@ def run(verb: str, task: Task, catalog: Catalog) -> None:
                 raise
             raised.append(error)
             return None
+        launching.keep_result(value)
         return value
 
     asked_for_traceback = os.environ.get("HYDRA_FULL_ERROR")
@@ -120,6 +121,8 @@ def _offer(catalog: Catalog) -> None:
     """Make the plugins' names and config folders known to Hydra."""
     _SearchPath.plugin_paths = [(owner.name, path) for owner, path in catalog.config_paths]
     Plugins.instance().register(_SearchPath)
+    launching.Processes.catalog = catalog
+    Plugins.instance().register(launching.Processes)
     guard.install([path for _, path in catalog.config_paths])
     CatalogSource.catalog = catalog
     Plugins.instance().register(CatalogSource)

@@ -86,7 +86,11 @@ def launch(
         start_method="spawn",
     )
     workers = max(1, environment.worker_count() // processes)
-    listeners = {"epoch": on_epoch, "note": on_note, "start": on_start}
+    listeners: dict[str, Callable[[Any], None]] = {
+        "epoch": on_epoch,
+        "note": on_note,
+        "start": on_start,
+    }
     with (
         tempfile.TemporaryDirectory(prefix="nnplug-") as errors,
         _answering(listeners) as calls,

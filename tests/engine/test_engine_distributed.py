@@ -79,6 +79,7 @@ def test_two_processes_train_and_one_predicts(script):
     print(">", result.epochs_done)
     """
     assert run(*script(body)) == [
+        "> ['plans', 'split']",
         "epoch 1 True 2",
         "> 1 True",
         "> ['model_final_checkpoint.model', 'model_final_checkpoint.model.pkl']",
@@ -87,6 +88,7 @@ def test_two_processes_train_and_one_predicts(script):
         "> nnUNetTrainerV2",
         "> None (24, 28, 20)",
         "> DataError this fold was trained before (model_final_checkpoint.model)",
+        "> ['plans', 'split']",
         "epoch 2 True 2",
         "> 2",
     ]
