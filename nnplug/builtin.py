@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nnplug.hookspecs import hookimpl
-from nnplug.types import TrainerSpec
+from nnplug.types import PlannerSpec, TrainerSpec
 
 _NETWORK_TRAINING = "nnunet.training.network_training"
+_PLANNING = "nnunet.experiment_planning"
 
 
 @hookimpl
@@ -25,4 +26,23 @@ def nnplug_trainers() -> Iterable[TrainerSpec]:
             data_parallel=True,
             summary="the same on several GPUs with DataParallel",
         ),
+        TrainerSpec(
+            name="v2_ddp",
+            target=f"{_NETWORK_TRAINING}.nnUNetTrainerV2_DDP:nnUNetTrainerV2_DDP",
+            distributed=True,
+            summary="the same in one process a GPU with DistributedDataParallel",
+        ),
+    ]
+
+
+@hookimpl
+def nnplug_planners() -> Iterable[PlannerSpec]:
+    """nnU-Net's default planners."""
+    return [
+        PlannerSpec(
+            name="v21",
+            target=f"{_PLANNING}.experiment_planner_baseline_3DUNet_v21:ExperimentPlanner3D_v21",
+            target_2d=f"{_PLANNING}.experiment_planner_baseline_2DUNet_v21:ExperimentPlanner2D_v21",
+            summary="nnU-Net's default planners",
+        )
     ]

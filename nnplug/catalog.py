@@ -20,6 +20,8 @@ from nnplug.errors import NnplugError, PluginError
 from nnplug.plugins import BLOCK_VARIABLE, Host, Plugin, describe
 from nnplug.types import (
     ConverterSpec,
+    PlannerSpec,
+    PreprocessorSpec,
     RemapperSpec,
     Spec,
     TrackerSpec,
@@ -31,7 +33,16 @@ STRICT_VARIABLE = "NNPLUG_STRICT"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
-S = TypeVar("S", ConverterSpec, RemapperSpec, TrainerSpec, WriterSpec, TrackerSpec)
+S = TypeVar(
+    "S",
+    ConverterSpec,
+    RemapperSpec,
+    TrainerSpec,
+    PlannerSpec,
+    PreprocessorSpec,
+    WriterSpec,
+    TrackerSpec,
+)
 
 
 @dataclass(frozen=True)
@@ -132,6 +143,8 @@ class Catalog:
     converters: Shelf[ConverterSpec]
     remappers: Shelf[RemapperSpec]
     trainers: Shelf[TrainerSpec]
+    planners: Shelf[PlannerSpec]
+    preprocessors: Shelf[PreprocessorSpec]
     writers: Shelf[WriterSpec]
     trackers: Shelf[TrackerSpec]
     config_paths: list[tuple[Plugin, str]] = field(default_factory=list)
@@ -147,18 +160,25 @@ class Catalog:
         host = host or Host.load()
         converters = Shelf("converter", ConverterSpec, host)
         remappers = Shelf("remap", RemapperSpec, host)
-        trainers = Shelf("trainer", TrainerSpec, host, _stock_trainer)
+        trainers = Shelf("trainer", TrainerSpec, host, _unlisted(stock.trainer))
+        planners = Shelf("planner", PlannerSpec, host, _unlisted(stock.planner))
+        preprocessors = Shelf("preprocessor", PreprocessorSpec, host, _unlisted(stock.preprocessor))
         writers = Shelf("format", WriterSpec, host)
         trackers = Shelf("tracker", TrackerSpec, host)
         converters.fill("nnplug_converters")
         remappers.fill("nnplug_remappers")
         trainers.fill("nnplug_trainers")
+        planners.fill("nnplug_planners")
+        preprocessors.fill("nnplug_preprocessors")
         writers.fill("nnplug_writers")
         trackers.fill("nnplug_trackers")
         paths = _config_paths(host)
         if os.environ.get(STRICT_VARIABLE) == "1" and not forgiving:
             _refuse_broken(host)
-        return cls(host, converters, remappers, trainers, writers, trackers, paths)
+        return cls(
+            *(host, converters, remappers, trainers, planners, preprocessors),
+            *(writers, trackers, paths),
+        )
 
 
 def _refuse_broken(host: Host) -> None:
@@ -173,21 +193,28 @@ def _refuse_broken(host: Host) -> None:
 
 def _complaint(spec: Spec) -> str | None:
     """What is wrong with the fields of a spec, or None."""
-    for field_name, form in (("name", NAME), ("target", TARGET)):
-        value = getattr(spec, field_name)
+    fields = [("name", NAME, spec.name), ("target", TARGET, spec.target)]
+    if isinstance(spec, PlannerSpec) and spec.target_2d != "":
+        fields.append(("target_2d", TARGET, spec.target_2d))
+        fields = [field for field in fields if field[::2] != ("target", "")]
+    for field_name, form, value in fields:
         if not isinstance(value, str) or not form.fullmatch(value):
             return f"gives a spec the {field_name} {value!r:.100}, which can't be used"
-    if spec.options is not None and not (
-        isinstance(spec.options, type) and is_dataclass(spec.options)
-    ):
-        return f"gives {spec.name!r} options that are no dataclass: {spec.options!r:.100}"
+    options = getattr(spec, "options", None)
+    if options is not None and not (isinstance(options, type) and is_dataclass(options)):
+        return f"gives {spec.name!r} options that are no dataclass: {options!r:.100}"
     return None
 
 
-def _stock_trainer(name: str) -> Entry[TrainerSpec] | None:
-    spec = stock.trainer(name)
-    owner = Plugin(stock.OWNER, stock.OWNER, stock.installed())
-    return None if spec is None else Entry(spec, owner)
+def _unlisted(own: Callable[[str], S | None]) -> Callable[[str], Entry[S] | None]:
+    """nnU-Net's own classes, by their names."""
+
+    def find(name: str) -> Entry[S] | None:
+        spec = own(name)
+        owner = Plugin(stock.OWNER, stock.OWNER, stock.installed())
+        return None if spec is None else Entry(spec, owner)
+
+    return find
 
 
 def _config_paths(host: Host) -> list[tuple[Plugin, str]]:

@@ -19,7 +19,15 @@ from typing import Any, TypeVar
 import pluggy
 
 from nnplug.runs import EpochReport, RunInfo, RunResult
-from nnplug.types import ConverterSpec, RemapperSpec, TrackerSpec, TrainerSpec, WriterSpec
+from nnplug.types import (
+    ConverterSpec,
+    PlannerSpec,
+    PreprocessorSpec,
+    RemapperSpec,
+    TrackerSpec,
+    TrainerSpec,
+    WriterSpec,
+)
 
 PROJECT = "nnplug"
 API = (1, 0)
@@ -83,6 +91,22 @@ def nnplug_remappers() -> Iterable[RemapperSpec]:
 @hookspec(since="1.0")
 def nnplug_trainers() -> Iterable[TrainerSpec]:
     """Trainers of this plugin. A name that another plugin has is an error."""
+    raise NotImplementedError
+
+
+@hookspec(since="1.0")
+def nnplug_planners() -> Iterable[PlannerSpec]:
+    """Experiment planners of this plugin. A name that another plugin has is an error."""
+    raise NotImplementedError
+
+
+@hookspec(since="1.0")
+def nnplug_preprocessors() -> Iterable[PreprocessorSpec]:
+    """Preprocessors of this plugin. A name that another plugin has is an error.
+
+    One that only this plugin's planners name is offered too: nnU-Net looks for it by its class's
+    name whenever a model predicts.
+    """
     raise NotImplementedError
 
 

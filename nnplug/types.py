@@ -284,6 +284,8 @@ class TrainerSpec:
         defaults: recommended values for the keys below ``trainer.``, e.g. ``{"epochs": 40}``.
         data_parallel: the class takes ``num_gpus`` and ``distribute_batch_size`` as
             ``nnUNetTrainerV2_DP`` does.
+        distributed: the class takes ``local_rank`` and ``distribute_batch_size`` as
+            ``nnUNetTrainerV2_DDP`` does, and runs in one process a GPU.
         summary: one line for ``nnplug plugins``.
     """
 
@@ -292,6 +294,41 @@ class TrainerSpec:
     options: type | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     data_parallel: bool = False
+    distributed: bool = False
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class PlannerSpec:
+    """An experiment planner by name; at least one of the two targets.
+
+    Attributes:
+        name: what the user writes in ``planner=NAME``.
+        target: ``"package.module:Class"``, a subclass of nnU-Net's ``ExperimentPlanner``
+            (usually of ``ExperimentPlanner3D_v21``); plans the 3D networks.
+        target_2d: the same for the 2D network, a subclass of ``ExperimentPlanner2D``.
+        summary: one line for ``nnplug plugins``.
+    """
+
+    name: str
+    target: str = ""
+    target_2d: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class PreprocessorSpec:
+    """A preprocessor by name.
+
+    Attributes:
+        name: what the user writes in ``planner.preprocessor=NAME``.
+        target: ``"package.module:Class"``, a subclass of nnU-Net's ``GenericPreprocessor``. The
+            class's own name is what planners set and nnU-Net puts into plans files.
+        summary: one line for ``nnplug plugins``.
+    """
+
+    name: str
+    target: str
     summary: str = ""
 
 
@@ -331,4 +368,12 @@ class TrackerSpec:
     summary: str = ""
 
 
-Spec = ConverterSpec | RemapperSpec | TrainerSpec | WriterSpec | TrackerSpec
+Spec = (
+    ConverterSpec
+    | RemapperSpec
+    | TrainerSpec
+    | PlannerSpec
+    | PreprocessorSpec
+    | WriterSpec
+    | TrackerSpec
+)

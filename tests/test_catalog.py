@@ -100,8 +100,9 @@ def test_the_core_offers_nifti_and_the_stock_trainers() -> None:
     catalog = Catalog.build(Host.load([]))
     assert catalog.host.broken() == []
     assert catalog.converters.names() == ["nifti"]
-    assert catalog.trainers.names() == ["v2", "v2_dp"]
-    assert [entry.spec.data_parallel for entry in catalog.trainers] == [False, True]
+    assert catalog.trainers.names() == ["v2", "v2_ddp", "v2_dp"]
+    assert [entry.spec.data_parallel for entry in catalog.trainers] == [False, True, False]
+    assert [entry.spec.distributed for entry in catalog.trainers] == [False, False, True]
 
 
 def test_building_the_catalog_of_everything_installed_imports_nothing_heavy() -> None:

@@ -29,7 +29,7 @@ MISTAKES = [
     (["train", HIPPOCAMPUS, "trainer.epochs=many"], "trainer.epochs: a whole number", ""),
     (["train", HIPPOCAMPUS, "trainer.epochs=1.5"], "trainer.epochs: a whole number", ""),
     (["train", HIPPOCAMPUS, "trainer.gpus=0"], "trainer.gpus: a list", ""),
-    (["train", HIPPOCAMPUS, "resume=perhaps"], "resume: true or false", ""),
+    (["train", HIPPOCAMPUS, "resume=perhaps"], "resume.newest: true or false", ""),
     (["convert", HIPPOCAMPUS, "dataset.channels=CT"], "dataset.channels: a mapping", ""),
     (["convert", HIPPOCAMPUS, "workers=some"], "workers: a number of at least 0 or auto", ""),
     (

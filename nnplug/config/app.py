@@ -21,13 +21,15 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import YAMLError
 
 from nnplug.catalog import Catalog, missing_hint
-from nnplug.config import guard
+from nnplug.config import guard, launching
 from nnplug.config.build import unknown_key
 from nnplug.config.groups import SCHEME, CatalogSource
 from nnplug.errors import ConfigError, NnplugError, StorageError
 
 USER_CONF_VARIABLE = "NNPLUG_CONF"
 USER_CONF_FOLDER = "nnplug_conf"
+
+SHORT = {"resume": "resume.newest", "pretrained": "pretrained.model"}
 
 Task = Callable[[Mapping[str, Any], Catalog], Any]
 
@@ -40,6 +42,7 @@ def run(verb: str, task: Task, catalog: Catalog) -> None:
         NnplugError: whatever the task raises.
     """
     _offer(catalog)
+    sys.argv[1:] = _in_full(sys.argv[1:])
     guard.check_flags(sys.argv[1:])
     raised: list[NnplugError] = []
     called: list[bool] = []
@@ -49,13 +52,15 @@ def run(verb: str, task: Task, catalog: Catalog) -> None:
         assert isinstance(values, dict)
         called.append(True)
         try:
-            return call(task, {str(key): value for key, value in values.items()}, catalog)
+            value = call(task, {str(key): value for key, value in values.items()}, catalog)
         except NnplugError as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 sys.stderr.write(f"job {HydraConfig.get().job.num}: {error}\n")
                 raise
             raised.append(error)
             return None
+        launching.keep_result(value)
+        return value
 
     asked_for_traceback = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -83,7 +88,7 @@ def compose(verb: str, overrides: Sequence[str], catalog: Catalog) -> dict[str, 
     _offer(catalog)
     try:
         with hydra.initialize_config_module("nnplug.conf", version_base="1.3"):
-            values = OmegaConf.to_container(hydra.compose(verb, list(overrides)), resolve=True)
+            values = OmegaConf.to_container(hydra.compose(verb, _in_full(overrides)), resolve=True)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise _translate(error, catalog) from None
     assert isinstance(values, dict)
@@ -102,10 +107,22 @@ def call(task: Task, values: Mapping[str, Any], catalog: Catalog) -> Any:
         ) from error
 
 
+def _in_full(overrides: Sequence[str]) -> list[str]:
+    """Short forms as what they stand for, so that other keys of their group may go with them."""
+    written = []
+    for one in overrides:
+        group, _, value = one.partition("=")
+        whole = value.startswith("{")  # resume={extend: 5}
+        written.append(one if whole or group not in SHORT else f"{SHORT[group]}={value}")
+    return written
+
+
 def _offer(catalog: Catalog) -> None:
     """Make the plugins' names and config folders known to Hydra."""
     _SearchPath.plugin_paths = [(owner.name, path) for owner, path in catalog.config_paths]
     Plugins.instance().register(_SearchPath)
+    launching.Processes.catalog = catalog
+    Plugins.instance().register(launching.Processes)
     guard.install([path for _, path in catalog.config_paths])
     CatalogSource.catalog = catalog
     Plugins.instance().register(CatalogSource)

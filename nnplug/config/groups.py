@@ -16,7 +16,7 @@ SCHEME = "catalog"
 
 
 class CatalogSource(ConfigSource):
-    """What plugins offer, below ``converter``, ``remap`` and ``trainer``."""
+    """What plugins offer, below ``converter``, ``remap``, ``trainer`` and ``planner``."""
 
     catalog: Catalog
 
@@ -53,7 +53,7 @@ class CatalogSource(ConfigSource):
             raise MissingConfigException(f"there is no {config_path}", config_path)
         group, name = _split(config_path)
         entry = self._shelves()[group].first(name)
-        options = option_defaults(entry.spec.options)
+        options = option_defaults(getattr(entry.spec, "options", None))
         if group == "trainer":
             options = {**entry.spec.defaults, "options": options}
         return ConfigResult(
@@ -69,6 +69,7 @@ class CatalogSource(ConfigSource):
             "converter": catalog.converters,
             "remap": catalog.remappers,
             "trainer": catalog.trainers,
+            "planner": catalog.planners,
         }
 
 

@@ -18,7 +18,10 @@ from nnplug.config.settings import (
     DataSettings,
     Evaluate,
     ModelSettings,
+    Network,
+    Planner,
     Predict,
+    Resume,
     Trainer,
 )
 from nnplug.errors import ConfigError
@@ -41,12 +44,15 @@ def data_settings(config: Mapping[str, Any], catalog: Catalog) -> DataSettings:
 
 def model_settings(config: Mapping[str, Any], catalog: Catalog) -> ModelSettings:
     """Settings of ``plan`` and ``train``; raises as :func:`data_settings`."""
-    values = _prepared(config, catalog)
+    values = {**_prepared(config, catalog), **_resume(config)}
     listed = _list_of_choices(
         values.get("tracking"), "tracking", catalog.trackers, "[tensorboard, {mlflow: {uri: URL}}]"
     )
-    settings = build(ModelSettings, {**values, "tracking": listed})
+    settings = build(
+        ModelSettings, {**values, "tracking": listed, "pretrained": _pretrained(config)}
+    )
     trainer_options(settings.trainer, catalog)
+    planner_target(settings.planner, settings.network, catalog)
     if settings.trainer.patch_size is not None:
         axes = 2 if settings.network == "2d" else 3
         if len(settings.trainer.patch_size) != axes:
@@ -57,6 +63,19 @@ def model_settings(config: Mapping[str, Any], catalog: Catalog) -> ModelSettings
                 hint="give the patch as [y, x]" if axes == 2 else "give the patch as [z, y, x]",
             )
     return settings
+
+
+def _resume(config: Mapping[str, Any]) -> dict[str, Any]:
+    node = config.get("resume") or {}
+    wanted = build(Resume, {"newest": node} if isinstance(node, bool) else node, "resume")
+    return {"resume": wanted.newest or wanted.extend is not None, "extend": wanted.extend}
+
+
+def _pretrained(config: Mapping[str, Any]) -> Any:
+    node = config.get("pretrained")
+    if isinstance(node, str):
+        node = {"model": node}
+    return None if isinstance(node, Mapping) and node.get("model") is None else node
 
 
 def predict_settings(config: Mapping[str, Any], catalog: Catalog) -> Predict:
@@ -154,6 +173,27 @@ def trainer_options(trainer: Trainer, catalog: Catalog) -> object | None:
         return None
     options: object = build(spec.options, trainer.options, "trainer.options")
     return options
+
+
+def planner_target(planner: Planner, network: Network, catalog: Catalog) -> str:
+    """``"package.module:Class"`` of the planner for that network.
+
+    Raises:
+        ConfigError: it doesn't plan such networks.
+        PluginError: nobody offers that planner or preprocessor.
+    """
+    spec = catalog.planners.get(planner.name).spec
+    if planner.preprocessor is not None:
+        catalog.preprocessors.get(planner.preprocessor)
+    target = spec.target_2d if network == "2d" else spec.target
+    if not target:
+        raise ConfigError(
+            f"the planner {planner.name} doesn't plan {network}",
+            where="planner",
+            hint="choose another planner, or network="
+            + ("3d_fullres" if network == "2d" else "2d"),
+        )
+    return target
 
 
 def choice_options(choice: Choice, shelf: Shelf[Any], key: str) -> object | None:

@@ -170,6 +170,9 @@ class Trainer:
         deep_supervision: False trains on the full resolution alone.
         loss_weights: of ``ce`` and ``dice`` in nnU-Net's compound loss.
         gpus: the devices to use, by number.
+        processes: of a distributed trainer; None for one a GPU, or one.
+        distribute_batch_size: share the plans' batch among the GPUs of a data-parallel or
+            distributed trainer; else each GPU gets one.
         options: the trainer's own options.
     """
 
@@ -187,10 +190,18 @@ class Trainer:
     deep_supervision: bool | None = None
     loss_weights: dict[str, float] | None = None
     gpus: list[int] | None = None
+    processes: int | None = None
+    distribute_batch_size: bool | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batches_per_epoch", "val_batches_per_epoch", "batch_size"):
+        for name in (
+            "epochs",
+            "batches_per_epoch",
+            "val_batches_per_epoch",
+            "batch_size",
+            "processes",
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
@@ -222,6 +233,51 @@ class Trainer:
             or not any(weights.values())
         ):
             raise ValueError(f"loss_weights must be like {{ce: 1, dice: 1}}, not {weights}")
+
+
+@dataclass(frozen=True)
+class Planner:
+    """``planner``: who plans the network.
+
+    Attributes:
+        name: a planner of the catalog, or the name of one of nnU-Net's own classes.
+        preprocessor: the same of a preprocessor; None leaves the planner's own.
+    """
+
+    name: str = "v21"
+    preprocessor: str | None = None
+
+
+@dataclass(frozen=True)
+class Resume:
+    """``resume``: how to go on with an earlier training.
+
+    Attributes:
+        newest: go on from the newest checkpoint.
+        extend: go on, and train so many epochs beyond those planned, with a schedule of their own.
+    """
+
+    newest: bool = False
+    extend: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.extend is not None and self.extend < 1:
+            raise ValueError(f"extend is a number of epochs from 1, not {self.extend}")
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """``pretrained``: the model whose weights a training starts from.
+
+    Attributes:
+        model: its folder or name (``Folders.find_model``), or a ``.model`` file.
+        fold: of that model; None if it has one only, or ``all``.
+        checkpoint: the file name without ``.model``.
+    """
+
+    model: Path
+    fold: Fold | None = None
+    checkpoint: str = "model_final_checkpoint"
 
 
 @dataclass(frozen=True)
@@ -282,7 +338,8 @@ class ModelSettings(DataSettings):
 
     Attributes:
         resume: go on from the newest checkpoint.
-        extend: epochs to train beyond those planned, with a schedule of their own.
+        extend: epochs to train beyond those planned.
+        pretrained: what to start from; None starts anew.
         tracking: where the run is shown besides its own folder.
         overlays: draw the network's output on one validation patch every so many epochs.
         precision: of training; ``auto`` is what stock nnU-Net does on that device.
@@ -297,6 +354,8 @@ class ModelSettings(DataSettings):
     resume: bool
     seed: int | None
     extend: int | None = field(default=None, kw_only=True)
+    pretrained: Pretrained | None = field(default=None, kw_only=True)
+    planner: Planner = field(default=Planner(), kw_only=True)
     tracking: tuple[Choice, ...] = field(default=(), kw_only=True)
     overlays: int | None = field(default=None, kw_only=True)
     precision: Literal["auto", "full", "mixed"] = field(default="auto", kw_only=True)
@@ -307,8 +366,6 @@ class ModelSettings(DataSettings):
         for name in ("checkpoint_minutes", "stall_minutes"):
             if not (getattr(self, name) is None or 0 <= getattr(self, name) < math.inf):
                 raise ValueError(f"{name} is a number of minutes, not {getattr(self, name)}")
-        if self.extend is not None and (self.extend < 1 or not self.resume):
-            raise ValueError("extend is a number of epochs from 1, and goes with resume=true")
         if self.overlays is not None and self.overlays < 1:
             raise ValueError(f"overlays is a number of epochs from 1, not {self.overlays}")
         if len({tracker.name for tracker in self.tracking}) < len(self.tracking):
@@ -358,6 +415,7 @@ class Predict:
     task: str | None = None
     data: DataSettings | None = None
     trainer: Trainer | None = None
+    planner: Planner = Planner()
     network: Network = "3d_fullres"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     workers: int = 1
@@ -450,6 +508,7 @@ class Best:
     models: list[Path] = field(default_factory=list)
     folds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
     ensembles: bool = True
+    planner: Planner = Planner()
     paths: Paths = Paths()
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     workers: int = 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnplug.engine import board
+from nnplug.engine import board, groups
 from nnplug.engine.interrupts import Watch
 
 
@@ -53,7 +53,8 @@ def seed_batches(trainer: Any, seed: int) -> None:
         (trainer.tr_gen, trainer.num_batches_per_epoch),
         (trainer.val_gen, trainer.num_val_batches_per_epoch * rounds),
     )
-    for stream, (generator, an_epoch) in enumerate(streams):
+    first = len(streams) * groups.current.rank
+    for stream, (generator, an_epoch) in enumerate(streams, first):
         generator.generator = SeededBatches(
             generator.generator,
             (seed, stream),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnplug.engine import trainers
+from nnplug.engine import mounting
 from nnplug.errors import DataError
 
 
@@ -24,7 +24,7 @@ def first_stage(folder: Path, info: dict[str, Any]) -> Path | None:
     Raises:
         DataError: it is not there.
     """
-    cls = trainers.find(str(info.get("name")))
+    cls = mounting.find(mounting.TRAINER, str(info.get("name")))
     if not isinstance(cls, type) or "previous_trainer" not in inspect.signature(cls).parameters:
         return None
     record = info["nnplug"] if isinstance(info.get("nnplug"), dict) else {}

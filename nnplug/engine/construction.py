@@ -14,7 +14,7 @@ import numpy as np
 
 from nnplug.config import resources
 from nnplug.config.folders import Folders
-from nnplug.engine import environment, loading, precision
+from nnplug.engine import environment, groups, loading, mounting, precision, trainers
 from nnplug.engine.environment import Device
 from nnplug.engine.overrides import set_schedule
 from nnplug.errors import ConfigError, DataError, PluginError
@@ -55,6 +55,7 @@ def build(
     import torch
     from nnunet.run.default_configuration import get_default_configuration
 
+    mounting.find(mounting.TRAINER, job.trainer)
     plans_file, output, dataset, batch_dice, stage, cls = get_default_configuration(
         job.network, job.task, job.trainer, job.plans_identifier
     )
@@ -62,6 +63,11 @@ def build(
         raise PluginError(f"nnU-Net finds no trainer {job.trainer}", hint="see nnplug plugins")
     _check_cascade(cls, job)
     parallel: dict[str, Any] = {}
+    if job.distributed:
+        parallel["local_rank"] = groups.current.rank
+        parallel["distribute_batch_size"] = job.distribute_batch_size
+    else:
+        cls = trainers.alone(cls)
     if job.data_parallel:
         parallel["num_gpus"] = max(1, len(job.gpus))
         parallel["distribute_batch_size"] = job.distribute_batch_size
@@ -86,8 +92,8 @@ def build(
     if job.options is not None:
         trainer.options = job.options
     if job.seed is not None:
-        random.seed(job.seed)
-        np.random.seed(job.seed)
+        random.seed(job.seed + groups.current.rank)
+        np.random.seed(job.seed + groups.current.rank)
         torch.manual_seed(job.seed)
     _own_augmentation(trainer, note)
     job.overrides.before(trainer)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnplug.config import resources
-from nnplug.engine import checkpoints, environment, memory, states
+from nnplug.engine import checkpoints, environment, groups, memory, states
 from nnplug.engine.batches import in_this_process, seed_batches, watch_batches
 from nnplug.engine.interrupts import Watch
 from nnplug.engine.patches import FixedPatch
@@ -63,7 +63,7 @@ class Follower:
             self.saved = time.monotonic()
 
     def iterate(self, batches: Any, *args: Any, **kwargs: Any) -> Any:
-        self.stop.check()
+        self.stop.check_together()
         if self.start is None:
             if self.state is not None:
                 states.restore_state(self.trainer, self.state)
@@ -184,6 +184,7 @@ def follow(
     made_of: Mapping[str, Any],
     extended: int,
     state: Mapping[str, Any] | None,
+    pretrained: object | None = None,
 ) -> Follower:
     """Wrap the methods of this one instance that the training loop calls.
 
@@ -196,6 +197,7 @@ def follow(
         made_of: from ``identity.identity``, for the record.
         extended: epochs beyond those planned, for the record.
         state: from the checkpoint's record, restored before the first batch.
+        pretrained: what was taken from another model, for the record.
     """
     if job.seed is not None:
         seed_batches(trainer, job.seed)
@@ -210,12 +212,14 @@ def follow(
             "settings": made_of["settings"],
             "extend": extended,
             "options": job.options,
+            "pretrained": pretrained,
             "mirror": {name: params.get(name) for name in ("do_mirror", "mirror_axes")},
         }
     )
-    checkpoints.guard(
-        trainer, lambda: {**record, "state": states.state_of(trainer)}, follower.note_saved
-    )
+    if groups.current.first:
+        checkpoints.guard(
+            trainer, lambda: {**record, "state": states.state_of(trainer)}, follower.note_saved
+        )
     trainer.run_iteration = follower.iterate
     trainer.finish_online_evaluation = follower.evaluate
     trainer.on_epoch_end = follower.end_epoch

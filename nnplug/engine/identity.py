@@ -26,6 +26,7 @@ def identity(trainer: Any, job: TrainJob, extended: int) -> dict[str, Any]:
         "seed": job.seed,
         "plans": _digest(trainer.plans),
         "data": job.data_hash,
+        "pretrained": None if job.pretrained is None else "/".join(job.pretrained.parts[-3:]),
     }
     if trainer.dataset_tr is not None:
         found["split"] = _digest([list(trainer.dataset_tr), list(trainer.dataset_val)])
@@ -50,7 +51,7 @@ def check_same(found: Found, now: dict[str, Any]) -> None:
     raise DataError(
         f"changed since this checkpoint: {', '.join(details or changed)}",
         where=str(found.path),
-        hint="go on with what it was trained with (more epochs: extend=N), or train anew "
+        hint="go on with what it was trained with (more epochs: resume.extend=N), or train anew "
         "in another folder",
     )
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 
-from nnplug.engine import environment, pools
+from nnplug.engine import environment, groups, pools
 from nnplug.engine.workers import DUMP, Workers
 from nnplug.errors import Interrupted, NnplugError, TrainingError
 
@@ -97,14 +97,22 @@ class Watch:
         if self.requested or self.failure:
             raise Stop
 
+    def check_together(self) -> None:
+        """The same for all processes that train one model; they have to be at the same point."""
+        if groups.current.agree(self.requested or bool(self.failure)):
+            self.requested = not self.failure
+            raise Stop
+
     @contextlib.contextmanager
     def waiting_for(self, what: str) -> Iterator[None]:
         """Inside, anything raises :class:`Stop` at once, and waiting for too long as well."""
         before = self.at_once, self.guarding
         self._awaited = what, time.monotonic()
-        self.at_once = self.guarding = True
+        alone = groups.current.size == 1
+        self.at_once, self.guarding = alone, True
         try:
-            self.check()
+            if alone:
+                self.check()
             yield
         finally:
             self.at_once, self.guarding = before

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnplug.engine import trainers
+from nnplug.engine import mounting, planners, trainers
 from nnplug.engine.checkpoints import FINAL
 from nnplug.engine.construction import pristine_augmentation
 from nnplug.engine.environment import Device
@@ -114,6 +114,7 @@ def load_model(
         raise DataError("not a model of nnU-Net v1: keys are missing", where=str(path))
     record = info["nnplug"] if isinstance(info.get("nnplug"), dict) else {}
     trainers.check_origin(record, str(path))
+    trainers.check_origin(record.get("preprocessor") or {}, str(path))
     with quiet(log):
         cls = _trainer_class(info["name"], record, path)
         if first_stage is None and _is_second_stage(cls):
@@ -158,13 +159,14 @@ def _folds(folder: Path, asked: Sequence[int | str] | None, checkpoint: str) -> 
 def _trainer_class(name: Any, record: dict[str, Any], path: Path) -> type:
     from nnunet.training.network_training.nnUNetTrainer import nnUNetTrainer
 
-    cls = trainers.find(name) if isinstance(name, str) and name.isidentifier() else None
+    known = isinstance(name, str) and name.isidentifier()
+    cls = mounting.find(mounting.TRAINER, name) if known else None
     if not isinstance(cls, type) or not issubclass(cls, nnUNetTrainer):
-        origin = [str(record[key]) for key in ("owner", "version") if record.get(key)]
-        hint = "install the plugin that has this trainer"
-        if origin:
-            hint = f"it was trained with {' '.join(origin)}: install and enable that"
-        raise PluginError(f"nnU-Net finds no trainer {name!r}", where=str(path), hint=hint)
+        raise PluginError(
+            f"nnU-Net finds no trainer {name!r}",
+            where=str(path),
+            hint=_trained_with(record) or "install the plugin that has this trainer",
+        )
     return cls
 
 
@@ -178,6 +180,12 @@ def _is_second_stage(cls: type) -> bool:
     )
 
     return issubclass(cls, nnUNetTrainerCascadeFullRes | nnUNetTrainerV2CascadeFullRes)
+
+
+def _trained_with(origin: Any) -> str | None:
+    """What to install, from the record of a class."""
+    named = [str(origin[key]) for key in ("owner", "version") if origin.get(key)] if origin else []
+    return f"it was trained with {' '.join(named)}: install and enable that" if named else None
 
 
 def _restore(
@@ -195,12 +203,19 @@ def _restore(
         try:
             bound = inspect.signature(cls).bind(*info["init"])
             bound.arguments.update({k: v for k, v in neutral.items() if k in bound.arguments})
-            trainer: Any = cls(*bound.args, **bound.kwargs)
+            alone = trainers.alone(cls)
+            if alone is not cls:
+                known = inspect.signature(alone).parameters
+                arguments = {k: v for k, v in bound.arguments.items() if k in known}
+                bound = inspect.signature(alone).bind(**arguments)
+            trainer: Any = alone(*bound.args, **bound.kwargs)
             trainer.print_to_log_file = _print
             if options is not None:
                 trainer.options = options
             trainer.process_plans(info["plans"])
-            _check_preprocessor(trainer.plans.get("preprocessor_name"), path)
+            if trainer.plans.get("preprocessor_name") is not None:
+                hint = _trained_with(info.get("nnplug", {}).get("preprocessor"))
+                planners.check_preprocessor(trainer.plans["preprocessor_name"], str(path), hint)
             trainer.initialize(False)
         except NnplugError:
             raise
@@ -234,20 +249,3 @@ def _weights(trainer: Any, path: Path) -> dict[str, Any]:
             f"the weights don't fit the plans: {str(error).splitlines()[0]}", where=str(path)
         ) from error
     return content
-
-
-def _check_preprocessor(name: Any, path: Path) -> None:
-    """The plans name a class that nnU-Net will call: let it be a preprocessor, nothing else."""
-    import nnunet
-    from nnunet.preprocessing.preprocessing import GenericPreprocessor
-    from nnunet.training.model_restore import recursive_find_python_class
-
-    if name is None:
-        return
-    found = None
-    if isinstance(name, str) and name.isidentifier():
-        found = recursive_find_python_class(
-            [str(Path(nnunet.__path__[0], "preprocessing"))], name, "nnunet.preprocessing"
-        )
-    if not isinstance(found, type) or not issubclass(found, GenericPreprocessor):
-        raise DataError(f"nnU-Net has no preprocessor {name!r}", where=str(path))

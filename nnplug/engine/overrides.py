@@ -188,7 +188,8 @@ def _set_loss_weights(trainer: Any, weights: Mapping[str, float]) -> None:
     from nnunet.training.loss_functions.dice_loss import DC_and_CE_loss
     from nnunet.training.network_training.nnUNetTrainerV2_DP import nnUNetTrainerV2_DP
 
-    found = [part for part in trainer.loss.modules() if type(part) is DC_and_CE_loss]
+    parts = [] if trainer.loss is None else trainer.loss.modules()
+    found = [part for part in parts if type(part) is DC_and_CE_loss]
     if len(found) != 1 or isinstance(trainer, nnUNetTrainerV2_DP):
         raise _no_effect(trainer, "loss_weights", "its loss is not nnU-Net's DC_and_CE_loss")
     found[0].weight_ce, found[0].weight_dice = weights["ce"], weights["dice"]
@@ -197,6 +198,6 @@ def _set_loss_weights(trainer: Any, weights: Mapping[str, float]) -> None:
 def _no_effect(trainer: Any, key: str, why: str) -> ConfigError:
     return ConfigError(
         f"{type(trainer).__name__} would ignore it: {why}",
-        where=f"trainer.{key}",
+        where="resume.extend" if key == "extend" else f"trainer.{key}",
         hint="leave the key out, or choose another trainer",
     )

@@ -9,9 +9,10 @@ import shutil
 from pathlib import Path
 
 from nnplug.config.folders import Folders
-from nnplug.engine import environment, plans
+from nnplug.engine import environment, planners, plans
 from nnplug.engine.interrupts import Stop, Watch
-from nnplug.engine.plans import PlanOverrides, derive, describe
+from nnplug.engine.planners import Planner
+from nnplug.engine.plans import STOCK, PlanOverrides, derive, describe
 from nnplug.errors import DataError, NnplugError
 from nnplug.whole import write_json
 
@@ -73,6 +74,7 @@ def prepare(
     *,
     log: Path | None,
     fresh: bool = False,
+    planner: Planner | None = None,
 ) -> None:
     """Crop, take the fingerprint, plan and preprocess for one network.
 
@@ -85,22 +87,26 @@ def prepare(
         workers: processes, at least 1.
         log: file for what nnU-Net prints.
         fresh: the raw data changed; drop what was made from it before (cropped cases, and the
-            preprocessed cases and plans of this network).
+            preprocessed cases and plans of this network and planner).
+        planner: nnU-Net's default one if None.
 
     Raises:
         DataError: planning or preprocessing failed.
+        PluginError: the planner or its preprocessor can't be used.
         TrainingError: a worker process was killed.
         Interrupted: SIGINT or SIGTERM; running it again does what is left.
     """
     environment.ensure(folders)
     workers = max(1, workers)
-    _write_stamps(folders, task, {**_stamps(folders, task), plans.dimension(network): None})
+    planner = planner or planners.default(network)
+    stamps = _stamps(folders, task)
+    _write_stamps(folders, task, {**stamps, _key(network, planner.identifier): None})
     if fresh:
-        _discard(folders, task, network)
+        _discard(folders, task, network, planner.identifier)
     watch = Watch(at_once=True)
     try:
         with environment.quiet(log), watch:
-            _plan(folders, task, network, workers)
+            _plan(folders, task, network, workers, planner)
     except Stop:
         raise watch.explain("planning", "run the same command again") from None
     except (NnplugError, MemoryError):
@@ -113,8 +119,9 @@ def prepare(
         ) from error
 
 
-def _plan(folders: Folders, task: str, network: str, workers: int) -> None:
+def _plan(folders: Folders, task: str, network: str, workers: int, chosen: Planner) -> None:
     from nnunet.experiment_planning.DatasetAnalyzer import DatasetAnalyzer
+    from nnunet.experiment_planning.experiment_planner_baseline_3DUNet import ExperimentPlanner
     from nnunet.experiment_planning.utils import crop
 
     crop(task, False, workers)
@@ -125,22 +132,17 @@ def _plan(folders: Folders, task: str, network: str, workers: int) -> None:
     output.mkdir(parents=True, exist_ok=True)
     shutil.copy(cropped / "dataset_properties.pkl", output)
     shutil.copy(folders.task(task) / "dataset.json", output)
-    if network == "2d":
-        from nnunet.experiment_planning.experiment_planner_baseline_2DUNet_v21 import (
-            ExperimentPlanner2D_v21 as Planner,
-        )
-    else:
-        from nnunet.experiment_planning.experiment_planner_baseline_3DUNet_v21 import (
-            ExperimentPlanner3D_v21 as Planner,
-        )
-    planner = Planner(str(cropped), str(output))
+    planner = chosen.construct(cropped, output, network)
     planner.plan_experiment()
     planner.run_preprocessing((workers, workers))
+    if not is_planned(folders, task, network, chosen.identifier):
+        # A few planners leave that out, because their data are those of the default one.
+        ExperimentPlanner.run_preprocessing(planner, (workers, workers))
 
 
-def is_planned(folders: Folders, task: str, network: str) -> bool:
-    """Stock plans are there, and for each stage as many cases as were cropped."""
-    path = plans.plans_file(folders, task, network)
+def is_planned(folders: Folders, task: str, network: str, identifier: str = STOCK) -> bool:
+    """A planner's plans are there, and for each stage as many cases as were cropped."""
+    path = plans.plans_file(folders, task, network, identifier)
     if not path.is_file():
         return False
     content = plans.read(path)
@@ -155,14 +157,19 @@ def is_planned(folders: Folders, task: str, network: str) -> bool:
     return True
 
 
-def stamp(folders: Folders, task: str, network: str, data_hash: str) -> None:
-    """Note that ``network``'s plans and arrays were made, wholly, from this raw data."""
-    _write_stamps(folders, task, {**_stamps(folders, task), plans.dimension(network): data_hash})
+def stamp(folders: Folders, task: str, network: str, made_of: str, identifier: str = STOCK) -> None:
+    """Note what a planner's plans and arrays were made of, wholly."""
+    stamps = _stamps(folders, task)
+    _write_stamps(folders, task, {**stamps, _key(network, identifier): made_of})
 
 
-def stamped(folders: Folders, task: str, network: str) -> str | None:
-    """The hash that :func:`stamp` noted, or None."""
-    return _stamps(folders, task).get(plans.dimension(network))
+def stamped(folders: Folders, task: str, network: str, identifier: str = STOCK) -> str | None:
+    """What :func:`stamp` noted, or None."""
+    return _stamps(folders, task).get(_key(network, identifier))
+
+
+def _key(network: str, identifier: str) -> str:
+    return f"{identifier}_plans_{plans.dimension(network)}"
 
 
 def _stamps(folders: Folders, task: str) -> dict[str, str | None]:
@@ -182,13 +189,14 @@ def _write_stamps(folders: Folders, task: str, content: dict[str, str | None]) -
     write_json(path, content)
 
 
-def _discard(folders: Folders, task: str, network: str) -> None:
+def _discard(folders: Folders, task: str, network: str, identifier: str) -> None:
+    """Also the plans that were derived from the planner's."""
     shutil.rmtree(folders.cropped / task, ignore_errors=True)
     output = folders.preprocessed / task
-    identifier = plans.DATA_IDENTIFIERS[plans.dimension(network)]
+    data = plans.data_identifier(identifier, network)
     for path in output.glob(f"*_plans_{plans.dimension(network)}.pkl"):
         with contextlib.suppress(DataError):
-            if plans.read(path)["data_identifier"] == identifier:
+            if plans.read(path)["data_identifier"] == data:
                 path.unlink()
-    for stage in output.glob(f"{identifier}_stage*"):
+    for stage in output.glob(f"{data}_stage*"):
         shutil.rmtree(stage)

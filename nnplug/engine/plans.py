@@ -17,7 +17,7 @@ from nnplug.errors import ConfigError, DataError
 from nnplug.whole import replacing
 
 STOCK = "nnUNetPlansv2.1"
-DATA_IDENTIFIERS = {"2D": "nnUNetData_plans_v2.1_2D", "3D": "nnUNetData_plans_v2.1"}
+_DATA_IDENTIFIERS = {"2D": "nnUNetData_plans_v2.1_2D", "3D": "nnUNetData_plans_v2.1"}
 NETWORKS = ("2d", "3d_lowres", "3d_fullres", "3d_cascade_fullres")
 
 
@@ -46,6 +46,13 @@ def dimension(network: str) -> str:
 def plans_file(folders: Folders, task: str, network: str, identifier: str = STOCK) -> Path:
     """The plans file of that identifier, there or not."""
     return folders.preprocessed / task / f"{identifier}_plans_{dimension(network)}.pkl"
+
+
+def data_identifier(identifier: str, network: str) -> str:
+    """What the preprocessed cases of a planner's plans are called (without their stage)."""
+    if identifier == STOCK:
+        return _DATA_IDENTIFIERS[dimension(network)]
+    return f"{identifier.replace('nnUNetPlans', 'nnUNetData', 1)}_{dimension(network)}"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -77,24 +84,35 @@ def stage_of(content: dict[str, Any], network: str, where: Path | str) -> int:
 
 
 def derive(
-    folders: Folders, task: str, network: str, identifier: str, overrides: PlanOverrides
+    folders: Folders,
+    task: str,
+    network: str,
+    identifier: str,
+    overrides: PlanOverrides,
+    source: str = STOCK,
 ) -> None:
-    """Write ``<identifier>_plans_2D.pkl`` or ``_3D.pkl`` beside the stock plans.
+    """Write ``<identifier>_plans_2D.pkl`` or ``_3D.pkl`` beside the planner's own plans.
 
-    The preprocessed arrays serve both. The stock plans stay as they are.
+    The preprocessed arrays serve both. The planner's plans stay as they are.
+
+    Args:
+        folders, task, network: which plans.
+        identifier: of the new ones.
+        overrides: what to change.
+        source: the identifier of the planner's plans.
 
     Raises:
         ConfigError: a value that the network's shape does not allow.
         DataError: the task isn't planned, or has no such stage.
     """
-    if identifier == STOCK or not identifier or "__" in identifier or "/" in identifier:
+    if identifier in (STOCK, source, "") or "__" in identifier or "/" in identifier:
         raise ConfigError(
             f"derived plans can't be called {identifier!r}",
-            hint=f"another name than {STOCK}, without '/' and '__'",
+            hint=f"another name than {source}, without '/' and '__'",
         )
-    source = plans_file(folders, task, network)
-    content = copy.deepcopy(read(source))
-    stage = content["plans_per_stage"][stage_of(content, network, source)]
+    origin = plans_file(folders, task, network, source)
+    content = copy.deepcopy(read(origin))
+    stage = content["plans_per_stage"][stage_of(content, network, origin)]
     if overrides.batch_size is not None:
         stage["batch_size"] = _positive("batch_size", overrides.batch_size)
     if overrides.base_num_features is not None:

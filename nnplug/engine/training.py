@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from nnplug.config.folders import Folders
-from nnplug.engine import checkpoints, environment, moving, plans, trainers, vetting
+from nnplug.engine import checkpoints, environment, groups, moving, plans, trainers, vetting
 from nnplug.engine.construction import build, output_folders, stop_workers
 from nnplug.engine.environment import Device
 from nnplug.engine.epochs import Follower, follow
+from nnplug.engine.finetuning import take
 from nnplug.engine.identity import check_plans, check_same, identity
 from nnplug.engine.interrupts import Stop, Watch
 from nnplug.engine.overrides import Overrides
@@ -33,7 +34,7 @@ class TrainJob:
         task: e.g. ``"Task128_LungLobe"``.
         network: ``"2d"``, ``"3d_lowres"``, ``"3d_fullres"`` or ``"3d_cascade_fullres"``.
         fold: 0 to 4 (or what the task's split file has), or ``"all"``.
-        trainer: the name of a class that nnU-Net finds (see ``trainers.mount``).
+        trainer: the name of a class that nnU-Net finds (see ``mounting.mount``).
         plans_identifier: nnU-Net's own plans or derived ones.
         settings: attributes of the trainer (``max_num_epochs``, ``num_batches_per_epoch``,
             ``num_val_batches_per_epoch``, ``initial_lr``); None leaves the trainer's value.
@@ -41,11 +42,13 @@ class TrainJob:
         options: set as ``trainer.options`` before ``initialize()``.
         gpus: the GPUs of a data-parallel training, for their number.
         data_parallel: the trainer takes ``num_gpus`` and ``distribute_batch_size``.
+        distributed: it takes ``local_rank`` and ``distribute_batch_size``; see ``distributed``.
         distribute_batch_size: share the plans' batch among the GPUs; else each GPU gets one.
         resume: go on from the newest checkpoint; without one, start.
         extend: epochs to add to ``max_num_epochs`` after its end, with their own learning-rate
             schedule; None goes on as the checkpoint was.
         overwrite: without ``resume``, replace an earlier training of this fold.
+        pretrained: the ``.model`` file to start from; not looked at when a training goes on.
         seed: repeatable batches and initial weights (slower on a GPU); None as stock.
         data_hash: of the converted data; a training of other data isn't gone on with.
         record: plain data to store beside the weights (plugin, version, ...).
@@ -64,10 +67,12 @@ class TrainJob:
     options: object | None = None
     gpus: tuple[int, ...] = ()
     data_parallel: bool = False
+    distributed: bool = False
     distribute_batch_size: bool = False
     resume: bool = False
     extend: int | None = None
     overwrite: bool = False
+    pretrained: Path | None = None
     seed: int | None = None
     data_hash: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -214,19 +219,28 @@ def _train(
     trainer = build(job, device, training=not complete, extend=extend, note=say)
     try:
         made_of = identity(trainer, job, extend)
-        state = None
+        state = start = None
         if found is not None:
             check_same(found, made_of)
             check_plans(found, trainer)
             trainer.load_checkpoint_ram(found.content, not complete)
             state = found.record.get("state")
+            start = found.record.get("pretrained")
         elif job.overwrite:
             checkpoints.remove(fold_folder)
+        if found is None and job.pretrained is not None:
+            start = take(trainer, job.pretrained)
+            say(start.summary())
+            print(start)  # noqa: T201 - the whole list goes to the log
         on_start({key: made_of[key] for key in ("plans", "split") if key in made_of})
         if not complete:
             summary.unlink(missing_ok=True)
             follower = follow(
-                trainer, job, stop, report, say, made_of=made_of, extended=extend, state=state
+                *(trainer, job, stop, report, say),
+                made_of=made_of,
+                extended=extend,
+                state=state,
+                pretrained=start,
             )
             _run_epochs(trainer, device, stop, follower)
         done = len(trainer.all_tr_losses)
@@ -234,6 +248,7 @@ def _train(
         stop.check()
         stop.at_once = True
         validate(trainer, job.network)
+        groups.current.wait()
         return done
     finally:
         stop_workers(trainer, killed=stop.failure is not None)
@@ -254,6 +269,7 @@ def _run_epochs(trainer: Any, device: Device, stop: Watch, follower: Follower) -
         if not died and not isinstance(error, Stop):
             raise
         follower.save_interrupted()
+        groups.current.agree(True)
         raise Stop from error
     finally:
         stop.guarding = True
@@ -265,7 +281,7 @@ def _extension(found: checkpoints.Found | None, job: TrainJob) -> int:
     if job.extend is None:
         return before
     if found is None:
-        raise DataError("there is no training to extend", hint="leave extend out")
+        raise DataError("there is no training to extend", hint="leave resume.extend out")
     if job.extend < before:
         raise DataError(
             f"this training was extended by {before} epochs, now by {job.extend}",

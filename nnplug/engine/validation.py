@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from nnplug.engine import groups
+
 
 def validate(trainer: Any, network: str) -> None:
     """Predict and score the validation cases as stock does, mirrored only if trained so.
@@ -21,7 +23,7 @@ def validate(trainer: Any, network: str) -> None:
         run_postprocessing_on_folds=True,
         overwrite=True,
     )
-    if network == "3d_lowres":
+    if network == "3d_lowres" and groups.current.first:
         from nnunet.training.cascade_stuff.predict_next_stage import predict_next_stage
 
         stage = f"{trainer.plans['data_identifier']}_stage1"

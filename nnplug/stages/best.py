@@ -40,7 +40,7 @@ def run(settings: Best, catalog: Catalog) -> Candidate:
         ConfigError: a model is not there.
         DataError: the models have different folds, or were validated on different cases.
     """
-    from nnplug.engine import ensembling, environment, interrupts, selection
+    from nnplug.engine import ensembling, environment, interrupts, mounting, selection
 
     folders = Folders.below(settings.paths.root)
     models = settings.models or _find_models(settings, catalog, folders)
@@ -50,6 +50,7 @@ def run(settings: Best, catalog: Catalog) -> Candidate:
         device = environment.enter(
             folders, device=settings.device, gpus=settings.trainer.gpus, workers=settings.workers
         )
+    mounting.offer(catalog)
     output = ensembling.best_file(folders, settings.task)
     watch = interrupts.Watch(at_once=True)
     try:
@@ -71,9 +72,11 @@ def _find_models(settings: Best, catalog: Catalog, folders: Folders) -> list[Pat
     """The folder of the experiment for each network, or the only one of the trainer."""
     trainer = experiment.trainer_class_name(settings.trainer, catalog)
     options = trainer_options(settings.trainer, catalog)
-    identifier = experiment.plans_identifier(experiment.overrides(settings.trainer, options, None))
+    values = experiment.overrides(settings.trainer, options, None)
     models = []
     for network in settings.networks or NETWORKS:
+        planned = experiment.planned_as(settings.planner, network, catalog)
+        identifier = experiment.plans_identifier(values, planned)
         exact = folders.model(network, settings.task, trainer, identifier)
         there = [path for path in sorted(exact.parent.glob(f"{trainer}__*")) if path.is_dir()]
         if exact.is_dir() or len(there) == 1:

@@ -41,7 +41,7 @@ class Listed:
         folds: that are finished.
         trainer: its class.
         package, version: what the trainer came with, where that is known.
-        install: what to install, as pip takes it, if the trainer is not here.
+        install: what to install, as pip takes it, if the trainer or preprocessor is not here.
         licence: as the bundle gave it.
         problem: why it can't be used; then nothing else is known.
     """
@@ -126,8 +126,9 @@ def imported(request: Request) -> list[Listed]:
     there = [_listed(about, models, catalog) for about in found]
     for one in there:
         say(f"imported {one.folder}, licence {one.licence or 'not given'}")
-        if one.install:
-            warn(f"its trainer {one.trainer} is not installed: pip install {one.install}")
+    for about in found:
+        for name, package in _missing(about, catalog).items():
+            warn(f"its class {name} is not installed: pip install {package}")
     return there
 
 
@@ -156,7 +157,7 @@ def _listed(about: Description, models: Path, catalog: Catalog) -> Listed:
         about.trainer,
         about.package or None,
         about.version or None,
-        _missing(about, catalog),
+        " ".join(sorted(set(_missing(about, catalog).values()))) or None,
         (manifest.read(models / about.name) or {}).get("licence") or None,
     )
 
@@ -184,12 +185,14 @@ def _print(request: Request, plain: Any, lines: Iterable[str]) -> None:
         sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-def _missing(about: Description, catalog: Catalog) -> str | None:
-    """The package with the trainer, as pip takes it, if the trainer isn't installed."""
-    offered = {entry.spec.target.partition(":")[2] for entry in catalog.trainers}
-    if about.trainer in offered or about.package in ("", "nnunet"):
-        return None
-    return f"{about.package}=={about.version}" if about.version else about.package
+def _missing(about: Description, catalog: Catalog) -> dict[str, str]:
+    """Of what the model needs, class to package, what is not installed."""
+    offered = {
+        entry.spec.target.partition(":")[2]
+        for shelf in (catalog.trainers, catalog.preprocessors)
+        for entry in shelf
+    }
+    return {name: package for name, package in about.needs.items() if name not in offered}
 
 
 def _model(request: Request) -> Path:

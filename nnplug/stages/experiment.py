@@ -1,8 +1,8 @@
 """What makes one experiment different from another, and so names its folder.
 
-nnU-Net's own plans identifier stands for a training without overrides. With any, a hash of
-them becomes part of the identifier, so that two experiments never share a folder and stock
-commands still find each of them (``-p IDENTIFIER``).
+nnU-Net's own plans identifier stands for a training without overrides. Another planner has one
+of its own. With overrides, a hash of them becomes part of the identifier, so that two
+experiments never share a folder and stock commands still find each of them (``-p IDENTIFIER``).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from nnplug.catalog import Catalog
-from nnplug.config.load import trainer_options
-from nnplug.config.settings import ModelSettings, Trainer
+from nnplug.config.load import planner_target, trainer_options
+from nnplug.config.settings import ModelSettings, Network, Planner, Trainer
 from nnplug.data.files import value_hash
 
 STOCK_PLANS = "nnUNetPlansv2.1"
@@ -25,6 +25,7 @@ ATTRIBUTES = {
     "val_batches_per_epoch": "num_val_batches_per_epoch",
     "initial_lr": "initial_lr",
 }
+PARALLEL = ("distribute_batch_size",)
 BEHAVIOUR = ("schedule", "mirror_axes", "augmentation", "deep_supervision", "loss_weights")
 
 
@@ -32,7 +33,7 @@ def overrides(trainer: Trainer, options: object | None, seed: int | None) -> dic
     """Everything that makes the result differ from nnU-Net's own for that trainer."""
     values = {
         key: getattr(trainer, key)
-        for key in (*PLAN_KEYS, *ATTRIBUTES, *BEHAVIOUR)
+        for key in (*PLAN_KEYS, *ATTRIBUTES, *BEHAVIOUR, *PARALLEL)
         if getattr(trainer, key) is not None
     }
     if is_dataclass(options) and not isinstance(options, type):
@@ -42,20 +43,39 @@ def overrides(trainer: Trainer, options: object | None, seed: int | None) -> dic
     return values
 
 
-def plans_identifier(values: Mapping[str, Any]) -> str:
-    """nnU-Net's plans identifier for a training with these overrides."""
+def planned_as(planner: Planner, network: Network, catalog: Catalog) -> str:
+    """The identifier of the plans that a planner makes: nnU-Net's for its default planner.
+
+    The classes' names tell planners apart, as they do for nnU-Net.
+    """
+    target = planner_target(planner, network, catalog)
+    default = planner_target(Planner(), network, catalog)
+    parts = [STOCK_PLANS if target == default else f"nnUNetPlans_{_class_name(target)}"]
+    if planner.preprocessor is not None:
+        parts.append(_class_name(catalog.preprocessors.get(planner.preprocessor).spec.target))
+    return "_".join(parts)
+
+
+def plans_identifier(values: Mapping[str, Any], planned: str = STOCK_PLANS) -> str:
+    """The plans identifier for a training with these overrides of a planner's plans."""
     if not values:
-        return STOCK_PLANS
-    return f"{STOCK_PLANS}_{value_hash(values)[:HASH_LENGTH]}"
+        return planned
+    return f"{planned}_{value_hash(values)[:HASH_LENGTH]}"
 
 
 def identify(settings: ModelSettings, catalog: Catalog) -> tuple[dict[str, Any], str]:
     """The overrides of a training and its plans identifier."""
     options = trainer_options(settings.trainer, catalog)
     values = overrides(settings.trainer, options, settings.seed)
-    return values, plans_identifier(values)
+    if settings.pretrained is not None:
+        values["pretrained"] = {k: str(v) for k, v in asdict(settings.pretrained).items()}
+    return values, plans_identifier(values, planned_as(settings.planner, settings.network, catalog))
 
 
 def trainer_class_name(trainer: Trainer, catalog: Catalog) -> str:
     """The class name that nnU-Net writes into folder names."""
-    return catalog.trainers.get(trainer.name).spec.target.partition(":")[2]
+    return _class_name(catalog.trainers.get(trainer.name).spec.target)
+
+
+def _class_name(target: str) -> str:
+    return target.partition(":")[2]

@@ -101,8 +101,9 @@ def _find_model(settings: Predict, catalog: Catalog, folders: Folders) -> Path:
     trainer = experiment.trainer_class_name(settings.trainer, catalog)
     options = trainer_options(settings.trainer, catalog)
     values = experiment.overrides(settings.trainer, options, None)
+    planned = experiment.planned_as(settings.planner, settings.network, catalog)
     exact = folders.model(
-        settings.network, settings.task, trainer, experiment.plans_identifier(values)
+        settings.network, settings.task, trainer, experiment.plans_identifier(values, planned)
     )
     if exact.is_dir():
         return exact

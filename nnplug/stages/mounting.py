@@ -1,4 +1,4 @@
-"""The trainer of a model that is there: its class mounted, its options as they were."""
+"""The trainer of a model that is there: its class on offer, its options as they were."""
 
 from __future__ import annotations
 
@@ -13,22 +13,17 @@ from nnplug.types import TrainerSpec
 
 
 def mount(name: str, catalog: Catalog) -> TrainerSpec | None:
-    """Let nnU-Net find the trainer class of that name, if it is a plugin's.
+    """Let the engine mount what plugins offer, once a model asks for it by name.
 
     Returns:
-        What is known of it; None if nobody offers it.
-
-    Raises:
-        PluginError: the class can't be imported, or is no trainer.
+        What is known of the trainer class of that name; None if nobody offers it.
     """
-    from nnplug.engine import trainers
+    from nnplug.engine import mounting
 
-    for entry in catalog.trainers:
-        spec = entry.spec
-        if spec.target.partition(":")[2] == name:
-            trainers.mount(spec.target, str(entry.owner), data_parallel=spec.data_parallel)
-            return spec
-    return stock.trainer(name)
+    mounting.offer(catalog)
+    specs = (entry.spec for entry in catalog.trainers)
+    offered = next((spec for spec in specs if spec.target.partition(":")[2] == name), None)
+    return offered or stock.trainer(name)
 
 
 def trained_options(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nnplug.catalog import Catalog
 from nnplug.config.folders import Folders
-from nnplug.config.load import model_settings
+from nnplug.config.load import model_settings, planner_target
 from nnplug.config.settings import ModelSettings
 from nnplug.console import say, warn
 from nnplug.data.files import storage_errors
@@ -16,6 +16,9 @@ from nnplug.data.taskfolder import TaskFolder
 from nnplug.errors import ConfigError, DataError
 from nnplug.stages import convert, device, experiment
 from nnplug.stages.locking import locked
+
+if TYPE_CHECKING:
+    from nnplug.engine.planners import Planner
 
 
 def main(config: Mapping[str, Any], catalog: Catalog) -> None:
@@ -35,20 +38,20 @@ def run(settings: ModelSettings, catalog: Catalog, folders: Folders) -> str:
     Raises:
         DataError: the task folder is incomplete or wrong.
         ConfigError: an override that the network's shape does not allow.
+        PluginError: the planner or its preprocessor can't be used.
     """
     task = raw_task(settings, catalog, folders)
     name = settings.dataset.task
     _check_fold(settings, task)
     with locked(folders.preprocessed / name, "is being planned"):
-        _prepare(settings, folders, task)
+        planner, packages = _planner(settings, catalog)
+        _prepare(settings, folders, task, planner, packages)
         values, identifier = experiment.identify(settings, catalog)
-        if identifier != experiment.STOCK_PLANS:
+        if identifier != planner.identifier:
             from nnplug.engine import plans
 
-            changes = {key: values.get(key) for key in experiment.PLAN_KEYS}
-            plans.derive(
-                folders, name, settings.network, identifier, plans.PlanOverrides(**changes)
-            )
+            changes = plans.PlanOverrides(**{key: values.get(key) for key in experiment.PLAN_KEYS})
+            plans.derive(folders, name, settings.network, identifier, changes, planner.identifier)
     _describe(settings, folders, identifier)
     return identifier
 
@@ -71,6 +74,14 @@ def raw_task(settings: ModelSettings, catalog: Catalog, folders: Folders) -> Tas
     return task
 
 
+def preprocessor(folders: Folders, settings: ModelSettings, identifier: str) -> str:
+    """The class of the preprocessor that these plans name; "" if they are too old to."""
+    from nnplug.engine import plans
+
+    path = plans.plans_file(folders, settings.dataset.task, settings.network, identifier)
+    return str(plans.read(path).get("preprocessor_name") or "")
+
+
 def _check_fold(settings: ModelSettings, task: TaskFolder) -> None:
     cases = len(task.training_cases())
     if cases == 0:
@@ -83,13 +94,34 @@ def _check_fold(settings: ModelSettings, task: TaskFolder) -> None:
         )
 
 
-def _prepare(settings: ModelSettings, folders: Folders, task: TaskFolder) -> None:
+def _planner(settings: ModelSettings, catalog: Catalog) -> tuple[Planner, str]:
+    """The planner, and the packages (with versions) that it and the preprocessor are from."""
+    from nnplug.engine.planners import Planner
+
+    chosen, network = settings.planner, settings.network
+    planner = catalog.planners.get(chosen.name)
+    owners, preprocessor = [planner.owner], None
+    if chosen.preprocessor is not None:
+        entry = catalog.preprocessors.get(chosen.preprocessor)
+        preprocessor = entry.spec.target.partition(":")[2]
+        owners.append(entry.owner)
+    identifier = experiment.planned_as(chosen, network, catalog)
+    target = planner_target(chosen, network, catalog)
+    packages = sorted({f"{owner.distribution} {owner.version}" for owner in owners})
+    return Planner(target, str(planner.owner), identifier, preprocessor), ", ".join(packages)
+
+
+def _prepare(
+    settings: ModelSettings, folders: Folders, task: TaskFolder, planner: Planner, packages: str
+) -> None:
     from nnplug.engine import planning
 
-    name, network = settings.dataset.task, settings.network
+    name, network, identifier = settings.dataset.task, settings.network, planner.identifier
     state = task.data_hash()
-    known = planning.stamped(folders, name, network)
-    planned = planning.is_planned(folders, name, network)
+    if identifier != experiment.STOCK_PLANS:
+        state = f"{state} ({packages})"
+    known = planning.stamped(folders, name, network, identifier)
+    planned = planning.is_planned(folders, name, network, identifier)
     if planned and known == state:
         return
     if planned and known is None:
@@ -110,8 +142,9 @@ def _prepare(settings: ModelSettings, folders: Folders, task: TaskFolder) -> Non
             settings.workers,
             log=log,
             fresh=known != state,
+            planner=planner,
         )
-        planning.stamp(folders, name, network, state)
+        planning.stamp(folders, name, network, state, identifier)
 
 
 def _describe(settings: ModelSettings, folders: Folders, identifier: str) -> None:

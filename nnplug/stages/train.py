@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,21 @@ from nnplug.console import console, say
 from nnplug.data.files import storage_errors
 from nnplug.data.splits import ensure_subject_splits
 from nnplug.data.taskfolder import TaskFolder
+from nnplug.errors import ConfigError
 from nnplug.runs import EpochReport, RunInfo, RunResult
-from nnplug.stages import device, experiment, lifecycle, plan, provenance, record
+from nnplug.stages import (
+    device,
+    experiment,
+    lifecycle,
+    origin,
+    plan,
+    pretrained,
+    provenance,
+    record,
+)
 
 if TYPE_CHECKING:
+    from nnplug.engine.environment import Device
     from nnplug.engine.training import TrainResult
 
 
@@ -42,15 +54,14 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
     """
     folders = Folders.below(settings.paths.root)
     entered = device.enter(settings, catalog, folders)
-    from nnplug.engine import trainers, training
+    from nnplug.engine import distributed, mounting, training
     from nnplug.engine.environment import devices
     from nnplug.engine.overrides import Overrides
 
     entry = catalog.trainers.get(settings.trainer.name)
     options = trainer_options(settings.trainer, catalog)
-    cls = trainers.mount(
-        entry.spec.target, str(entry.owner), data_parallel=entry.spec.data_parallel
-    )
+    cls = mounting.mount(mounting.trainer_kind(entry.spec), entry.spec.target, str(entry.owner))
+    start = pretrained.find(settings.pretrained, folders)
     identifier = plan.run(settings, catalog, folders)
     task = TaskFolder(folders.task(settings.dataset.task))
     preprocessed = folders.preprocessed / settings.dataset.task
@@ -58,12 +69,10 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
         ensure_subject_splits(preprocessed, task)
     fold = "all" if settings.fold == "all" else f"fold_{settings.fold}"
     folder = folders.model(settings.network, settings.dataset.task, cls.__name__, identifier) / fold
-    origin = {
-        "plugin": entry.owner.name,
-        "owner": entry.owner.distribution,
-        "version": entry.owner.version,
-        "class": f"{cls.__module__}.{cls.__qualname__}",
-    }
+    made_by = origin.of(entry, entry.spec.target)
+    planning = origin.of_planning(
+        settings, catalog, plan.preprocessor(folders, settings, identifier)
+    )
     job = training.TrainJob(
         task=settings.dataset.task,
         network=settings.network,
@@ -80,13 +89,17 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
         options=options,
         gpus=entered.gpus,
         data_parallel=entry.spec.data_parallel,
+        distributed=entry.spec.distributed,
+        distribute_batch_size=bool(settings.trainer.distribute_batch_size),
         resume=settings.resume,
         extend=settings.extend,
         checkpoint_minutes=settings.checkpoint_minutes,
         data_hash=task.data_hash(),
         seed=settings.seed,
+        pretrained=start,
         record={
-            **origin,
+            **made_by,
+            **planning,
             "source_labels": task.source_labels(),
             "orientations": task.orientations(),
         },
@@ -108,7 +121,7 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
         "root": str(settings.paths.root.resolve()),
         "seed": settings.seed,
         "data_hash": job.data_hash,
-        "trainer": origin,
+        "trainer": made_by,
         "device": asdict(entered),
         **provenance.facts(catalog, devices()),
     }
@@ -122,7 +135,10 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
             _print_epoch(report)
             life.epoch(report)
 
-        result = training.run(
+        run_job = training.run
+        if job.distributed:
+            run_job = partial(distributed.launch, processes=_processes(settings, entered))
+        result = run_job(
             folders,
             entered,
             job,
@@ -142,7 +158,19 @@ def _result(result: TrainResult, labels: Sequence[tuple[int, str]]) -> RunResult
     return RunResult(result.epochs_done, dice, result.mean_dice)
 
 
-def _where(entered: Any) -> str:
+def _processes(settings: ModelSettings, entered: Device) -> int:
+    """Of a distributed trainer: one a GPU, or as many as were asked for on the CPU."""
+    wanted = settings.trainer.processes
+    if entered.kind == "cuda" and wanted not in (None, len(entered.gpus)):
+        raise ConfigError(
+            f"one process a GPU, so {len(entered.gpus)}, not {wanted}",
+            where="trainer.processes",
+            hint="leave it out, or change trainer.gpus",
+        )
+    return wanted or max(1, len(entered.gpus))
+
+
+def _where(entered: Device) -> str:
     if entered.kind != "cuda":
         return str(entered.kind)
     return f"GPU {', '.join(map(str, entered.gpus))}"

@@ -58,13 +58,14 @@ def listed(catalog: Catalog) -> Iterator[Row]:
 
 
 def _row(spec: TrainerSpec, owner: str) -> Row:
-    from nnplug.engine import trainers
+    from nnplug.engine import mounting, trainers
     from nnplug.engine.output import quiet
 
     try:
         with quiet(None):
-            cls = trainers.load(spec.target, owner)
-            trainers.check_constructor(cls, owner, spec.data_parallel)
+            kind = mounting.trainer_kind(spec)
+            cls = mounting.load(kind, spec.target, owner)
+            mounting.check_constructor(kind, cls, owner)
             return Row(spec.name, owner, trainers.mode(cls))
     except PluginError as error:
         return Row(spec.name, owner, stock.mode(spec.target.partition(":")[2]), error.problem)

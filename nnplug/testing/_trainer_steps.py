@@ -30,14 +30,15 @@ class Life:
     def mount(self) -> None:
         """nnU-Net finds the class by its name."""
         from nnplug.config.folders import Folders
-        from nnplug.engine import environment, trainers
+        from nnplug.engine import environment, mounting, trainers
 
         folders = Folders.below(self.folder / "root")
         environment.enter(folders, device="cpu", gpus=None, workers=1)
         entry = Catalog.build().trainers.get(self.name)
         parallel = entry.spec.data_parallel
-        self.cls = trainers.mount(entry.spec.target, str(entry.owner), data_parallel=parallel)
-        assert trainers.find(self.cls.__name__) is self.cls
+        kind = mounting.trainer_kind(entry.spec)
+        self.cls = mounting.mount(kind, entry.spec.target, str(entry.owner))
+        assert mounting.find(kind, self.cls.__name__) is self.cls
         assert (trainers.mode(self.cls) == "dp") == parallel, "data_parallel says otherwise"
 
     def replay(self) -> None:
@@ -63,7 +64,7 @@ class Life:
 
     def resume(self) -> None:
         """A third epoch goes on from the second."""
-        result = nnplug.train([*self.words, "trainer.epochs=2", "resume=true", "extend=1"])
+        result = nnplug.train([*self.words, "trainer.epochs=2", "resume.extend=1"])
         assert result.epochs_done == 3, f"{result.epochs_done} epochs"
 
     def predict(self) -> None:

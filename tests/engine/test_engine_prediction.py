@@ -45,13 +45,13 @@ def plugin_model(planned, tmp_path_factory, run_python) -> Path:
     import sys
     sys.path.insert(0, {str(results)!r})
     from engine_job import *
-    from nnplug.engine import trainers, training
+    from nnplug.engine import mounting, training
     """
     code = textwrap.dedent(code) + textwrap.dedent(
         """
         f, device = enter()
         import tiny_plugin
-        cls = trainers.mount("tiny_plugin:TinyTrainer", "tiny")
+        cls = mounting.mount(mounting.TRAINER, "tiny_plugin:TinyTrainer", "tiny")
         changes = dict(trainer=cls.__name__, options=tiny_plugin.Options(False), epochs=1)
         training.run(f, device, job(record={"owner": "pytest", "version": "3"}, **changes),
                      on_epoch=print, log=f.results / "log")
@@ -71,8 +71,8 @@ def test_a_plugins_model(planned, plugin_model, tmp_path, run_python):
             prediction.load_model(folder, None, device=device)
         except NnplugError as error:
             print(type(error).__name__, "TinyTrainer" in str(error), "pytest 3" in str(error))
-        from nnplug.engine import trainers
-        trainers.mount("tiny_plugin:TinyTrainer", "tiny")
+        from nnplug.engine import mounting
+        mounting.mount(mounting.TRAINER, "tiny_plugin:TinyTrainer", "tiny")
         import tiny_plugin
         def options(record):
             return tiny_plugin.Options(**record["options"])

@@ -25,6 +25,8 @@ class Description:
         package: the distribution with the trainer; empty if nobody wrote it down.
         version: of that package; empty for nnU-Net's own trainers.
         plans: the content of ``plans.pkl``.
+        needs: class to package, as pip takes it, of the trainer and the preprocessor where
+            they are not nnU-Net's own and somebody wrote it down.
         source_labels: how to get back to the source's label values; see
             ``TaskFolder.source_labels``.
     """
@@ -37,6 +39,7 @@ class Description:
     version: str
     plans: dict[str, Any]
     source_labels: dict[str, Any] | None
+    needs: dict[str, str]
 
 
 def describe(folder: Path) -> Description:
@@ -75,7 +78,16 @@ def describe(folder: Path) -> Description:
         str(version),
         plans,
         record.get("source_labels"),
+        {**_needed(record), **_needed(record.get("preprocessor") or {})},
     )
+
+
+def _needed(origin: dict[str, Any]) -> dict[str, str]:
+    name, package = str(origin.get("class") or ""), str(origin.get("owner") or "")
+    if not package or name.startswith("nnunet."):
+        return {}
+    version = origin.get("version")
+    return {name.rpartition(".")[2]: f"{package}=={version}" if version else package}
 
 
 def finished_folds(folder: Path) -> tuple[str, ...]:
