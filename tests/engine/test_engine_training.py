@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -225,14 +226,16 @@ def test_a_signal_during_validation_and_planning(trained, planned, tmp_path, run
         """
     )
     lines = run_python(code, tmp_path / "root", results=results).splitlines()
+    assert re.sub(r"\(.*?\)", "(WHO)", lines.pop(5)) == (
+        "TrainingError planning failed: a worker process (WHO) was killed by SIGKILL"
+    )
     assert lines == [
         "run the same command with resume=true",
         "2",
         "planning was interrupted",
         "  -> run the same command again",
         "None",
-        "TrainingError planning failed: a worker process was killed",
-        "  -> often too little memory: try fewer workers=",
+        "  -> often too little memory: try fewer workers=; run the same command again",
     ]
 
 
@@ -334,7 +337,9 @@ def test_first_error_wins(planned, tmp_path, run_python):
     lines = [line for line in lines if "Error" in line]
     assert lines[0] == "TrainingError training failed: ValueError: the first error"
     assert "augmentation worker failed: no such case c7" in lines[1]
-    assert lines[2].endswith("an augmentation worker died True")
+    # A worker that dies as soon as it starts may be gone before it was known.
+    assert "an augmentation worker died" in lines[2] or "was killed by SIGKILL" in lines[2]
+    assert lines[2].endswith(" True")
     assert lines[3].startswith("TrainingError the loss became NaN in epoch 1, first with c")
     assert lines[3].endswith("no checkpoint yet")
 
