@@ -63,7 +63,7 @@ MISTAKES = [
     (["convert", HIPPOCAMPUS, "dataset.name=a/b"], "can't be part of a folder's name", ""),
     (["convert", HIPPOCAMPUS, "dataset.name=../b"], "can't be part of a folder's name", ""),
     (["convert", HIPPOCAMPUS, "dataset.labels.posterior=3"], "without gaps", "remap=table"),
-    (["convert", HIPPOCAMPUS, "workers=-1"], "workers: a number of at least 1", ""),
+    (["convert", HIPPOCAMPUS, "workers=-1"], "workers: a number of at least 0", ""),
     (["predict", HIPPOCAMPUS, "input=a", "output=b", "step_size=2"], "step_size must be in", ""),
     # a missing value
     (["convert", HIPPOCAMPUS], "dataset.source: where are the images", "dataset.source=DIR"),
