@@ -34,6 +34,7 @@ PLAIN_VERBS = {
     "init": "look at a folder of scans and write nnplug_conf/dataset/NAME.yaml for it",
     "bundle": "export, import and list models as files to share",
     "track": "tell a run's trackers what they don't know yet",
+    "sweep": "how the jobs of a sweep stand, and a table of what came of them",
     "rerun": "repeat a run from its run.json",
     "diff": "what differs between two runs",
     "trainers": "every trainer: those of plugins and nnU-Net's own, and what can't be used",
@@ -43,6 +44,8 @@ PLAIN_VERBS = {
 }
 
 NO_PLUGINS = "--no-plugins"
+
+MULTIRUN = ("-m", "--multirun")
 
 HELP = """\
 nnplug {version} - nnU-Net v1 from a folder of scans to a scored prediction
@@ -122,10 +125,14 @@ def _unknown_verb(word: str) -> ConfigError:
 def _run(verb: str, arguments: list[str]) -> None:
     from nnplug.catalog import Catalog
     from nnplug.config import app
+    from nnplug.sweeps.launcher import Jobs
 
     flags = FLAGS.get(verb, {})
-    sys.argv = ["nnplug", *(flags.get(argument, argument) for argument in arguments)]
-    app.run(verb, _stage(verb), Catalog.build())
+    words = [flags.get(argument, argument) for argument in arguments]
+    # Hydra's parser takes no flag after the first KEY=VALUE.
+    sys.argv = ["nnplug", *sorted(words, key=lambda word: word not in MULTIRUN)]
+    catalog = Catalog.build()
+    app.run(verb, _stage(verb), catalog, Jobs(verb, catalog))
 
 
 def _stage(verb: str) -> Callable[[Mapping[str, Any], Catalog], Any]:

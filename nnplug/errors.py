@@ -83,6 +83,12 @@ class Pruned(TrainingError):  # noqa: N818 - a decision, not an error
     exit_code = 9
 
 
+class SweepError(NnplugError):
+    """Some jobs of a sweep did not end well; the others are done."""
+
+    exit_code = 10
+
+
 class StorageError(NnplugError):
     """Nothing can be written or read there: full disk, permissions, a lock."""
 

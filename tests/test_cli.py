@@ -120,9 +120,10 @@ def test_no_case_in_the_source_gives_exit_code_4(command: Command, tmp_path: Pat
 
 def test_a_sweep_goes_on_after_a_failure_and_reports_each(command: Command, tmp_path: Path) -> None:
     code, _, err = command("check", "-m", "dataset=hippocampus,lunglobe", f"paths.root={tmp_path}")
-    assert code == 5
-    assert "job 0: " in err
-    assert "job 1: " in err
+    assert code == 10
+    assert "2 of 2 jobs did not end well" in err
+    assert "dataset=hippocampus: failed: " in err
+    assert "dataset=lunglobe: failed: " in err
     assert "Task104_Hippocampus" in err
     assert "Task128_LungLobe" in err
     assert "Traceback" not in err

@@ -7,13 +7,14 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.plugins.launcher import Launcher
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -21,7 +22,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import YAMLError
 
 from nnplug.catalog import Catalog, missing_hint
-from nnplug.config import guard, launching
+from nnplug.config import guard
 from nnplug.config.build import unknown_key
 from nnplug.config.groups import SCHEME, CatalogSource
 from nnplug.errors import ConfigError, NnplugError, StorageError
@@ -34,8 +35,27 @@ SHORT = {"resume": "resume.newest", "pretrained": "pretrained.model"}
 Task = Callable[[Mapping[str, Any], Catalog], Any]
 
 
-def run(verb: str, task: Task, catalog: Catalog) -> None:
+class Sweep(Protocol):
+    """What ``-m`` does."""
+
+    @property
+    def launcher(self) -> type[Launcher]:
+        """Offered to Hydra."""
+        ...
+
+    def __call__(self, config: DictConfig) -> Any:
+        """Called for each job by other launchers than that one."""
+        ...
+
+    def conclude(self) -> None:
+        """Called after the last job; raises for jobs that did not end well."""
+        ...
+
+
+def run(verb: str, task: Task, catalog: Catalog, sweep: Sweep) -> None:
     """Compose the verb's config from ``sys.argv`` and call ``task`` with it as plain data.
+
+    With ``-m`` it is ``sweep`` that gets the jobs.
 
     Raises:
         ConfigError: an override or a config file can't be composed.
@@ -44,23 +64,21 @@ def run(verb: str, task: Task, catalog: Catalog) -> None:
     _offer(catalog)
     sys.argv[1:] = _in_full(sys.argv[1:])
     guard.check_flags(sys.argv[1:])
+    Plugins.instance().register(sweep.launcher)
     raised: list[NnplugError] = []
     called: list[bool] = []
 
     def job(config: DictConfig) -> Any:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            return sweep(config)
         values = OmegaConf.to_container(config, resolve=True)
         assert isinstance(values, dict)
         called.append(True)
         try:
-            value = call(task, {str(key): value for key, value in values.items()}, catalog)
+            return call(task, {str(key): value for key, value in values.items()}, catalog)
         except NnplugError as error:
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                sys.stderr.write(f"job {HydraConfig.get().job.num}: {error}\n")
-                raise
             raised.append(error)
             return None
-        launching.keep_result(value)
-        return value
 
     asked_for_traceback = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -77,6 +95,7 @@ def run(verb: str, task: Task, catalog: Catalog) -> None:
             os.environ["HYDRA_FULL_ERROR"] = asked_for_traceback
     if raised:
         raise raised[0]
+    sweep.conclude()
 
 
 def compose(verb: str, overrides: Sequence[str], catalog: Catalog) -> dict[str, Any]:
@@ -121,8 +140,6 @@ def _offer(catalog: Catalog) -> None:
     """Make the plugins' names and config folders known to Hydra."""
     _SearchPath.plugin_paths = [(owner.name, path) for owner, path in catalog.config_paths]
     Plugins.instance().register(_SearchPath)
-    launching.Processes.catalog = catalog
-    Plugins.instance().register(launching.Processes)
     guard.install([path for _, path in catalog.config_paths])
     CatalogSource.catalog = catalog
     Plugins.instance().register(CatalogSource)

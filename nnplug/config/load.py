@@ -24,6 +24,7 @@ from nnplug.config.settings import (
     Resume,
     Trainer,
 )
+from nnplug.config.sweeping import check_objective
 from nnplug.errors import ConfigError
 
 AUTO = "auto"
@@ -50,6 +51,9 @@ def model_settings(config: Mapping[str, Any], catalog: Catalog) -> ModelSettings
     )
     settings = build(
         ModelSettings, {**values, "tracking": listed, "pretrained": _pretrained(config)}
+    )
+    check_objective(
+        settings.objective, [n for n, value in settings.dataset.labels.items() if value]
     )
     trainer_options(settings.trainer, catalog)
     planner_target(settings.planner, settings.network, catalog)
@@ -156,7 +160,8 @@ def best_settings(config: Mapping[str, Any], catalog: Catalog) -> Best:
 
 def evaluate_settings(config: Mapping[str, Any]) -> Evaluate:
     """Settings of ``evaluate``; raises ConfigError."""
-    return build(Evaluate, {**config, "workers": worker_count(config.get("workers", AUTO))})
+    values = {key: value for key, value in config.items() if key not in ("experiment", "sweep")}
+    return build(Evaluate, {**values, "workers": worker_count(config.get("workers", AUTO))})
 
 
 def trainer_options(trainer: Trainer, catalog: Catalog) -> object | None:
@@ -230,6 +235,7 @@ def _prepared(config: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
         choice_options(Choice(**step), catalog.remappers, key)
     values["remap"] = list(steps.values())
     values.pop("experiment", None)
+    values.pop("sweep", None)
     return values
 
 

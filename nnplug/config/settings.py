@@ -341,6 +341,7 @@ class ModelSettings(DataSettings):
         extend: epochs to train beyond those planned.
         pretrained: what to start from; None starts anew.
         tracking: where the run is shown besides its own folder.
+        objective: what a sweep is told of this training; see :mod:`nnplug.config.sweeping`.
         overlays: draw the network's output on one validation patch every so many epochs.
         precision: of training; ``auto`` is what stock nnU-Net does on that device.
         checkpoint_minutes: save at the end of an epoch when the last checkpoint is older.
@@ -361,6 +362,7 @@ class ModelSettings(DataSettings):
     precision: Literal["auto", "full", "mixed"] = field(default="auto", kw_only=True)
     checkpoint_minutes: float = field(default=15, kw_only=True)
     stall_minutes: float | None = field(default=30, kw_only=True)
+    objective: str | list[str] = field(default="val_dice", kw_only=True)
 
     def __post_init__(self) -> None:
         for name in ("checkpoint_minutes", "stall_minutes"):

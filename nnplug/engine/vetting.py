@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
-import numpy as np
-
 from nnplug.config.folders import Folders
-from nnplug.engine import plans
+from nnplug.engine import environment, plans
 from nnplug.engine.safe import read_pickle
+from nnplug.engine.unpacking import unpack
 from nnplug.errors import DataError
 
 
 def check_task(folders: Folders, task: str, network: str, fold: int | str, identifier: str) -> None:
-    """Check plans, preprocessed cases and split of a task that is about to be trained.
+    """Check plans, preprocessed cases and split of a task that is about to be trained; unpack it.
 
     Stock nnU-Net reads the same pickles freely, so nothing but data may be in them.
 
@@ -34,7 +32,7 @@ def check_task(folders: Folders, task: str, network: str, fold: int | str, ident
         raise DataError("no preprocessed cases", where=str(folder), hint="plan the task again")
     for case in sorted(cases):
         read_pickle(folder / f"{case}.pkl")
-        _drop_damaged_copy(folder / f"{case}.npy")
+    unpack(folder, sorted(cases), environment.worker_count())
     _check_fold(path.parent / "splits_final.pkl", cases, fold)
 
 
@@ -56,12 +54,3 @@ def _check_fold(splits_file: Path, cases: set[str], fold: int | str) -> None:
             where=str(splits_file.parent),
             hint="use fold=all, or add cases",
         )
-
-
-def _drop_damaged_copy(path: Path) -> None:
-    """nnU-Net unpacks arrays to .npy once; a killed run can leave half of one."""
-    if path.is_file():
-        with contextlib.suppress(ValueError, EOFError, OSError):
-            np.load(path, mmap_mode="r", allow_pickle=False)
-            return
-        path.unlink()

@@ -40,10 +40,9 @@ if TYPE_CHECKING:
 NAN = float("nan")
 
 
-def main(config: Mapping[str, Any], catalog: Catalog) -> float | None:
-    """The verb; returns the mean Dice of the validation, for sweeps."""
-    result = run(model_settings(config, catalog), catalog, config)
-    return result.mean_dice
+def main(config: Mapping[str, Any], catalog: Catalog) -> None:
+    """The verb."""
+    run(model_settings(config, catalog), catalog, config)
 
 
 def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) -> TrainResult:
