@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
-
-import numpy as np
 
 from nnplug.config.folders import Folders
 from nnplug.engine import plans
 from nnplug.engine.safe import read_pickle
+from nnplug.engine.unpacking import is_whole
 from nnplug.errors import DataError
 
 
@@ -26,9 +24,7 @@ def check_task(folders: Folders, task: str, network: str, fold: int | str, ident
         raise DataError(
             f"the task has no plans {path.name}", where=str(path.parent), hint="plan it first"
         )
-    content = plans.read(path)
-    stage = plans.stage_of(content, network, path)
-    folder = path.parent / f"{content['data_identifier']}_stage{stage}"
+    folder = plans.stage_folder(folders, task, network, identifier)
     cases = {file.stem for file in folder.glob("*.npz")}
     if not cases:
         raise DataError("no preprocessed cases", where=str(folder), hint="plan the task again")
@@ -60,8 +56,5 @@ def _check_fold(splits_file: Path, cases: set[str], fold: int | str) -> None:
 
 def _drop_damaged_copy(path: Path) -> None:
     """nnU-Net unpacks arrays to .npy once; a killed run can leave half of one."""
-    if path.is_file():
-        with contextlib.suppress(ValueError, EOFError, OSError):
-            np.load(path, mmap_mode="r", allow_pickle=False)
-            return
+    if path.is_file() and not is_whole(path):
         path.unlink()
