@@ -9,7 +9,18 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _VERBS = (
-    *("convert", "check", "plan", "train", "best", "predict", "evaluate", "scan", "trainers"),
+    *(
+        "convert",
+        "check",
+        "plan",
+        "train",
+        "train_steps",
+        "best",
+        "predict",
+        "evaluate",
+        "scan",
+        "trainers",
+    ),
     *("bundle_export", "bundle_import", "bundle_list"),
 )
 _HOMES = {**dict.fromkeys(_VERBS, "api"), "Predictor": "predictor", "Prediction": "predictor"}

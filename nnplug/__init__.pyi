@@ -9,6 +9,7 @@ from nnplug.api import plan as plan
 from nnplug.api import predict as predict
 from nnplug.api import scan as scan
 from nnplug.api import train as train
+from nnplug.api import train_steps as train_steps
 from nnplug.api import trainers as trainers
 from nnplug.predictor import Prediction as Prediction
 from nnplug.predictor import Predictor as Predictor

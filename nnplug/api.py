@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nnplug.engine.training import TrainResult
     from nnplug.stages.bundle import Exported, Listed
     from nnplug.stages.convert import Result
+    from nnplug.stages.steps import Look
     from nnplug.stages.trainers import Row
     from nnplug.types import Survey
 
@@ -73,9 +74,26 @@ def train(overrides: Sequence[str] = ()) -> TrainResult:
 
     def task(config: Mapping[str, Any], catalog: Catalog) -> TrainResult:
         from nnplug.config.load import model_settings
+        from nnplug.errors import ConfigError
         from nnplug.stages import train
 
-        return train.run(model_settings(config, catalog), catalog, config)
+        settings = model_settings(config, catalog)
+        if settings.dry_run:
+            raise ConfigError("train trains", where="dry_run", hint="nnplug.train_steps([...])")
+        return train.run(settings, catalog, config)
+
+    return _run("train", task, overrides)
+
+
+def train_steps(overrides: Sequence[str] = ()) -> dict[str, Look]:
+    """What ``train`` would do: each step by name, and whether it is done; does nothing."""
+
+    def task(config: Mapping[str, Any], catalog: Catalog) -> dict[str, Look]:
+        from nnplug.config.load import model_settings
+        from nnplug.stages import train
+
+        steps = train.dry_run(model_settings(config, catalog), catalog, config)
+        return {step.name: look for step, look in steps}
 
     return _run("train", task, overrides)
 

@@ -19,6 +19,8 @@ def nnplug_trainers() -> Iterable[TrainerSpec]:
             name="v2",
             target=f"{_NETWORK_TRAINING}.nnUNetTrainerV2:nnUNetTrainerV2",
             summary="nnU-Net's default trainer on one GPU or the CPU",
+            cascade=f"{_NETWORK_TRAINING}.nnUNetTrainerV2_CascadeFullRes:"
+            "nnUNetTrainerV2CascadeFullRes",
         ),
         TrainerSpec(
             name="v2_dp",

@@ -27,6 +27,7 @@ VERBS = {
     "demo": "the whole way on a synthetic cohort, with pictures",
 }
 FLAGS = {
+    "train": {"--dry-run": "dry_run=true"},
     "check": {"--json": "check.json=true", "--phi": "check.phi=true"},
 }
 PLAIN_VERBS = {

@@ -9,7 +9,7 @@ Axis order: SimpleITK images carry x, y, z; arrays are z, y, x. Lengths are in m
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -287,6 +287,8 @@ class TrainerSpec:
         distributed: the class takes ``local_rank`` and ``distribute_batch_size`` as
             ``nnUNetTrainerV2_DDP`` does, and runs in one process a GPU.
         summary: one line for ``nnplug plugins``.
+        cascade: ``"package.module:Class"`` for ``network=3d_cascade_fullres``, a subclass of
+            ``nnUNetTrainerV2CascadeFullRes``; the target then trains the first stage.
     """
 
     name: str
@@ -296,6 +298,13 @@ class TrainerSpec:
     data_parallel: bool = False
     distributed: bool = False
     summary: str = ""
+    cascade: str | None = None
+
+    def for_network(self, network: str) -> TrainerSpec:
+        """What trains ``network``: itself, or its class for the cascade's second stage."""
+        if self.cascade is None or network != "3d_cascade_fullres":
+            return self
+        return replace(self, target=self.cascade, data_parallel=False, distributed=False)
 
 
 @dataclass(frozen=True)

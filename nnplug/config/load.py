@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from nnplug import stock
 from nnplug.catalog import Catalog, Shelf
 from nnplug.config import resources
 from nnplug.config.build import build, unknown_key
@@ -49,23 +50,18 @@ def model_settings(config: Mapping[str, Any], catalog: Catalog) -> ModelSettings
     listed = _list_of_choices(
         values.get("tracking"), "tracking", catalog.trackers, "[tensorboard, {mlflow: {uri: URL}}]"
     )
+    values["lowres"] = _first_stage(values, catalog)
     settings = build(
         ModelSettings, {**values, "tracking": listed, "pretrained": _pretrained(config)}
     )
     check_objective(
         settings.objective, [n for n, value in settings.dataset.labels.items() if value]
     )
-    trainer_options(settings.trainer, catalog)
+    for key, trainer in (("trainer", settings.trainer), ("lowres", settings.lowres)):
+        if trainer is not None:
+            trainer_options(trainer, catalog)
+            _check_axes(trainer, settings.network, f"{key}.patch_size")
     planner_target(settings.planner, settings.network, catalog)
-    if settings.trainer.patch_size is not None:
-        axes = 2 if settings.network == "2d" else 3
-        if len(settings.trainer.patch_size) != axes:
-            raise ConfigError(
-                f"network {settings.network} has {axes} axes, not "
-                f"{len(settings.trainer.patch_size)}",
-                where="trainer.patch_size",
-                hint="give the patch as [y, x]" if axes == 2 else "give the patch as [z, y, x]",
-            )
     return settings
 
 
@@ -80,6 +76,37 @@ def _pretrained(config: Mapping[str, Any]) -> Any:
     if isinstance(node, str):
         node = {"model": node}
     return None if isinstance(node, Mapping) and node.get("model") is None else node
+
+
+def _first_stage(values: Mapping[str, Any], catalog: Catalog) -> dict[str, Any] | None:
+    """The trainer of the cascade's first stage: what ``lowres`` says, and else as the second's."""
+    changes = values.get("lowres")
+    if changes is not None and not isinstance(changes, Mapping):
+        raise ConfigError("keys of trainer are wanted here", where="lowres")
+    trainer = values.get("trainer") or {}
+    if not isinstance(trainer, Mapping) or not isinstance(trainer.get("name"), str):
+        return None
+    changes = dict(changes or {})
+    if values.get("network") != "3d_cascade_fullres":
+        if changes:
+            raise ConfigError("only the cascade has a first stage", where="lowres")
+        return None
+    if stock.mode(trainer["name"]) == "cascade":
+        changes = {"name": "v2", **changes}
+    if changes.get("name", trainer["name"]) == trainer["name"]:
+        return {**trainer, **changes} if changes else None
+    defaults = catalog.trainers.get(str(changes["name"])).spec.defaults
+    return {**trainer, "options": {}, **defaults, **changes}
+
+
+def _check_axes(trainer: Trainer, network: str, key: str) -> None:
+    axes = 2 if network == "2d" else 3
+    if trainer.patch_size is not None and len(trainer.patch_size) != axes:
+        raise ConfigError(
+            f"network {network} has {axes} axes, not {len(trainer.patch_size)}",
+            where=key,
+            hint="give the patch as [y, x]" if axes == 2 else "give the patch as [z, y, x]",
+        )
 
 
 def predict_settings(config: Mapping[str, Any], catalog: Catalog) -> Predict:

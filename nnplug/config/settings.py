@@ -281,6 +281,31 @@ class Pretrained:
 
 
 @dataclass(frozen=True)
+class Split:
+    """``split``: which cases validate which fold; without any key, drawn over subjects.
+
+    Attributes:
+        file: a split: ``splits_final.pkl``, or JSON as nnU-Net v2's ``splits_final.json``.
+        stratify: a column whose values every fold has in the same proportion.
+        table: the CSV file with that column; None takes the task's ``case_map.csv``.
+        shared_subjects: allow a file to have a subject on both sides of a fold.
+    """
+
+    file: Path | None = None
+    stratify: str | None = None
+    table: Path | None = None
+    shared_subjects: bool = False
+
+    def __post_init__(self) -> None:
+        if self.file is not None and self.stratify is not None:
+            raise ValueError("a split is either given by file or stratified")
+        if self.table is not None and self.stratify is None:
+            raise ValueError("table is where the column stratify is read from: give that too")
+        if self.shared_subjects and self.file is None:
+            raise ValueError("shared_subjects goes with file; a drawn split never shares them")
+
+
+@dataclass(frozen=True)
 class Check:
     """``check``: how ``nnplug check`` goes about it.
 
@@ -346,6 +371,9 @@ class ModelSettings(DataSettings):
         precision: of training; ``auto`` is what stock nnU-Net does on that device.
         checkpoint_minutes: save at the end of an epoch when the last checkpoint is older.
         stall_minutes: give up when worker processes do nothing for so long; None never.
+        split: which cases validate which fold.
+        lowres: the trainer of the cascade's first stage; None takes ``trainer`` for both.
+        dry_run: show the steps and do none.
     """
 
     trainer: Trainer
@@ -363,6 +391,9 @@ class ModelSettings(DataSettings):
     checkpoint_minutes: float = field(default=15, kw_only=True)
     stall_minutes: float | None = field(default=30, kw_only=True)
     objective: str | list[str] = field(default="val_dice", kw_only=True)
+    split: Split = field(default=Split(), kw_only=True)
+    lowres: Trainer | None = field(default=None, kw_only=True)
+    dry_run: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         for name in ("checkpoint_minutes", "stall_minutes"):

@@ -19,6 +19,11 @@ def picture(task: Path, case: str) -> Path:
     return task / FOLDER / f"{case}.png"
 
 
+def table(task: Path) -> Path:
+    """Where the table of all cases goes."""
+    return task / FOLDER / TABLE
+
+
 def write_table(task: Path, cases: Mapping[str, Measures]) -> None:
     """Write ``qc.csv``: a row a case, in the order given.
 
@@ -36,7 +41,7 @@ def write_table(task: Path, cases: Mapping[str, Measures]) -> None:
     writer = csv.DictWriter(text, _columns(channels, labels), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(task / FOLDER / TABLE, text.getvalue())
+    write_text(table(task), text.getvalue())
 
 
 def _columns(channels: int, labels: list[int]) -> list[str]:

@@ -10,7 +10,7 @@ import contextlib
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -182,7 +182,8 @@ class TaskFolder:
             description: ``dataset.json`` but for its lists of cases.
             source_labels: see :meth:`source_labels`; None if the values are the source's.
         """
-        self._drop_strangers(rows)
+        for path in self._strangers(rows):
+            path.unlink()
         ordered = sorted(rows, key=lambda row: row.case)
         lines = (json.dumps(vars(row)) + "\n" for row in ordered)
         write_text(self.path / MANIFEST, "".join(lines))
@@ -193,14 +194,32 @@ class TaskFolder:
             write_json(self.path / SOURCE_LABELS, source_labels)
         write_json(self.path / DATASET_JSON, {**description, **_listing(ordered)})
 
-    def _drop_strangers(self, rows: Iterable[Row]) -> None:
-        """Remove the files of cases that the source no longer has."""
+    def holds(
+        self,
+        rows: Sequence[Row],
+        description: Mapping[str, Any],
+        source_labels: Mapping[str, Any] | None,
+    ) -> bool:
+        """Whether :meth:`finish` with the same arguments would change nothing."""
+        ordered = sorted(rows, key=lambda row: row.case)
+        wanted = [{**description, **_listing(ordered)}, source_labels or {}]
+        return (
+            self.is_complete
+            and not any(True for _ in self._strangers(rows))
+            and qc.table(self.path).is_file() == any(row.measures for row in rows)
+            and sorted(self.rows().values(), key=lambda row: row.case) == ordered
+            and [self.description(), self.source_labels()] == json.loads(json.dumps(wanted))
+        )
+
+    def _strangers(self, rows: Sequence[Row]) -> Iterator[Path]:
+        """The files of cases that the source no longer has."""
         known = {self.path / name for row in rows for name in row.outputs}
-        known |= {qc.picture(self.path, row.case) for row in rows if row.measures}
+        drawn = [qc.picture(self.path, row.case) for row in rows if row.measures]
+        known |= {*drawn, *([qc.table(self.path)] if drawn else [])}
         for folder in (*DATA_FOLDERS, qc.FOLDER):
             for path in (self.path / folder).glob("*"):
                 if path not in known and not path.is_dir():
-                    path.unlink()
+                    yield path
 
     def data_hash(self) -> str:
         """One hash over everything that planning and training read here.

@@ -14,7 +14,7 @@ import numpy as np
 
 from nnplug.config import resources
 from nnplug.config.folders import Folders
-from nnplug.engine import environment, groups, loading, mounting, precision, trainers
+from nnplug.engine import environment, groups, loading, mounting, next_stage, precision, trainers
 from nnplug.engine.environment import Device
 from nnplug.engine.overrides import set_schedule
 from nnplug.errors import ConfigError, DataError, PluginError
@@ -61,7 +61,7 @@ def build(
     )
     if cls is None:
         raise PluginError(f"nnU-Net finds no trainer {job.trainer}", hint="see nnplug plugins")
-    _check_cascade(cls, job)
+    check_network(cls, job.network)
     parallel: dict[str, Any] = {}
     if job.distributed:
         parallel["local_rank"] = groups.current.rank
@@ -71,6 +71,9 @@ def build(
     if job.data_parallel:
         parallel["num_gpus"] = max(1, len(job.gpus))
         parallel["distribute_batch_size"] = job.distribute_batch_size
+    first = {}
+    if job.first_stage is not None and "previous_trainer" in inspect.signature(cls).parameters:
+        first["previous_trainer"] = job.first_stage.name.partition("__")[0]
     trainer = cls(
         plans_file,
         job.fold,
@@ -82,7 +85,10 @@ def build(
         deterministic=job.seed is not None,
         fp16=device.mixed_precision and device.kind == "cuda",
         **parallel,
+        **first,
     )
+    if job.first_stage is not None:
+        trainer.folder_with_segs_from_prev_stage = str(job.first_stage / next_stage.FOLDER)
     _check_restorable(cls, trainer, job)
     for name, value in job.settings.items():
         if not hasattr(trainer, name):
@@ -171,14 +177,19 @@ def pristine_augmentation() -> None:
         params.update(copy.deepcopy(values))
 
 
-def _check_cascade(cls: type, job: TrainJob) -> None:
+def check_network(cls: type, network: str) -> None:
+    """Only trainers of the cascade's second stage can train that, and they nothing else.
+
+    Raises:
+        DataError: trainer and network don't go together.
+    """
     from nnunet.training.network_training.nnUNetTrainerV2_CascadeFullRes import (
         nnUNetTrainerV2CascadeFullRes,
     )
 
-    if (job.network == "3d_cascade_fullres") != issubclass(cls, nnUNetTrainerV2CascadeFullRes):
+    if (network == "3d_cascade_fullres") != issubclass(cls, nnUNetTrainerV2CascadeFullRes):
         raise DataError(
-            f"trainer {job.trainer} can't train network {job.network}",
+            f"trainer {cls.__name__} can't train network {network}",
             hint="3d_cascade_fullres, and only it, takes trainers like "
             "nnUNetTrainerV2CascadeFullRes",
         )

@@ -45,7 +45,7 @@ def check_same(found: Found, now: dict[str, Any]) -> None:
         return
     details = [
         f"{key}: {then['settings'].get(key)}, now {value}"
-        for key, value in now["settings"].items()
+        for key, value in now.get("settings", {}).items()
         if "settings" in changed and then["settings"].get(key) != value
     ]
     raise DataError(

@@ -104,6 +104,8 @@ def offer(catalog: Catalog) -> None:
     offers: list[Offer] = []
     for trainer in catalog.trainers:
         offers.append((trainer_kind(trainer.spec), trainer.spec.target, str(trainer.owner)))
+        if trainer.spec.cascade:
+            offers.append((TRAINER, trainer.spec.cascade, str(trainer.owner)))
     for preprocessor in catalog.preprocessors:
         offers.append((PREPROCESSOR, preprocessor.spec.target, str(preprocessor.owner)))
     for kind, target, owner in offers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 from collections.abc import Sequence
@@ -83,6 +84,17 @@ def stage_of(content: dict[str, Any], network: str, where: Path | str) -> int:
     return 0 if network in ("2d", "3d_lowres") else int(stages[-1])
 
 
+def stage_folder(folders: Folders, task: str, network: str, identifier: str = STOCK) -> Path:
+    """The preprocessed cases that ``network`` is trained with.
+
+    Raises:
+        DataError: the task isn't planned with that identifier, or has no such stage.
+    """
+    path = plans_file(folders, task, network, identifier)
+    content = read(path)
+    return path.parent / f"{content['data_identifier']}_stage{stage_of(content, network, path)}"
+
+
 def derive(
     folders: Folders,
     task: str,
@@ -93,7 +105,9 @@ def derive(
 ) -> None:
     """Write ``<identifier>_plans_2D.pkl`` or ``_3D.pkl`` beside the planner's own plans.
 
-    The preprocessed arrays serve both. The planner's plans stay as they are.
+    Every stage is changed, so that the file doesn't depend on ``network``; a patch that another
+    stage's network can't have is left out there. The preprocessed arrays serve both. The
+    planner's plans stay as they are.
 
     Args:
         folders, task, network: which plans.
@@ -112,14 +126,16 @@ def derive(
         )
     origin = plans_file(folders, task, network, source)
     content = copy.deepcopy(read(origin))
-    stage = content["plans_per_stage"][stage_of(content, network, origin)]
-    if overrides.batch_size is not None:
-        stage["batch_size"] = _positive("batch_size", overrides.batch_size)
+    mine = content["plans_per_stage"][stage_of(content, network, origin)]
     if overrides.base_num_features is not None:
         features = _positive("base_num_features", overrides.base_num_features)
         content["base_num_features"] = features
-    if overrides.patch_size is not None:
-        stage["patch_size"] = _patch(overrides.patch_size, stage["pool_op_kernel_sizes"])
+    for stage in content["plans_per_stage"].values():
+        if overrides.batch_size is not None:
+            stage["batch_size"] = _positive("batch_size", overrides.batch_size)
+        if overrides.patch_size is not None:
+            with contextlib.nullcontext() if stage is mine else contextlib.suppress(ConfigError):
+                stage["patch_size"] = _patch(overrides.patch_size, stage["pool_op_kernel_sizes"])
     path = plans_file(folders, task, network, identifier)
     with replacing(path) as beside:
         beside.write_bytes(pickle.dumps(content))

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from nnplug.config.folders import Folders
-from nnplug.engine import checkpoints, environment, groups, moving, plans, trainers, vetting
+from nnplug.engine import (
+    checkpoints,
+    environment,
+    groups,
+    moving,
+    next_stage,
+    plans,
+    trainers,
+    vetting,
+)
 from nnplug.engine.construction import build, output_folders, stop_workers
 from nnplug.engine.environment import Device
 from nnplug.engine.epochs import Follower, follow
@@ -50,6 +59,8 @@ class TrainJob:
         overwrite: without ``resume``, replace an earlier training of this fold.
         pretrained: the ``.model`` file to start from; not looked at when a training goes on.
         seed: repeatable batches and initial weights (slower on a GPU); None as stock.
+        first_stage: of the cascade's second one: the folder of the model whose predictions it
+            takes; None leaves that to nnU-Net, which knows models of the same plans only.
         data_hash: of the converted data; a training of other data isn't gone on with.
         record: plain data to store beside the weights (plugin, version, ...).
         checkpoint_minutes: save ``model_latest`` at the end of an epoch when the last one is
@@ -74,6 +85,7 @@ class TrainJob:
     overwrite: bool = False
     pretrained: Path | None = None
     seed: int | None = None
+    first_stage: Path | None = None
     data_hash: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
     checkpoint_minutes: float = 15
@@ -150,7 +162,7 @@ def run(
     stop = Watch()
     with environment.quiet(log), stop:
         try:
-            epochs = _train(job, device, found, fold_folder, stop, report, say, on_start)
+            epochs = _train(folders, job, device, found, fold_folder, stop, report, say, on_start)
         except Stop:
             raise stop.explain("training", "run the same command with resume=true") from None
         except (NnplugError, KeyboardInterrupt):
@@ -178,6 +190,8 @@ def _starting_point(
         on_note("nothing to resume from, starting a new training")
         return None
     trainers.check_origin(found.record, str(found.path))
+    if job.data_hash is not None:
+        check_same(found, {"data": job.data_hash})
     for note in found.notes:
         on_note(note)
     on_note(f"resuming from {found.path.name} after {int(found.content['epoch'])} epochs")
@@ -198,6 +212,7 @@ def _as_trained(job: TrainJob, found: checkpoints.Found | None) -> TrainJob:
 
 
 def _train(
+    folders: Folders,
     job: TrainJob,
     device: Device,
     found: checkpoints.Found | None,
@@ -210,11 +225,15 @@ def _train(
     summary = fold_folder / "validation_raw" / "summary.json"
     extend = _extension(found, job)
     complete = found is not None and _is_complete(found, job, extend)
-    if complete and summary.is_file():
+    validated = complete and summary.is_file()
+    owed = validated and next_stage.missing(fold_folder, _next_cases(folders, job))
+    if owed:
+        say(f"the training was complete, only predicting {len(owed)} for the next stage")
+    elif validated:
         say("the training was complete and validated already")
     elif complete:
         say("the training was complete already, only validating")
-    if complete and found is not None and summary.is_file():
+    if validated and not owed and found is not None:
         return int(found.content["epoch"])
     trainer = build(job, device, training=not complete, extend=extend, note=say)
     try:
@@ -247,11 +266,24 @@ def _train(
         stop_workers(trainer)
         stop.check()
         stop.at_once = True
-        validate(trainer, job.network)
+        if not validated:
+            validate(trainer)
+        cases = _next_cases(folders, job)
+        if cases and groups.current.first:
+            next_stage.predict(trainer, cases)
         groups.current.wait()
         return done
     finally:
         stop_workers(trainer, killed=stop.failure is not None)
+
+
+def _next_cases(folders: Folders, job: TrainJob) -> list[str]:
+    """What the first stage of the cascade predicts for the second, in this fold."""
+    if job.network != "3d_lowres":
+        return []
+    stage = plans.stage_folder(folders, job.task, job.network, job.plans_identifier)
+    every = [path.stem for path in stage.glob("*.npz")]
+    return next_stage.own_cases(stage.parent / "splits_final.pkl", every, job.fold)
 
 
 def _run_epochs(trainer: Any, device: Device, stop: Watch, follower: Follower) -> None:

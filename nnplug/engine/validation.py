@@ -1,4 +1,4 @@
-"""The validation that ends a training, and its score."""
+"""The validation of a trained fold, and its score."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from nnplug.engine import groups
 
-
-def validate(trainer: Any, network: str) -> None:
-    """Predict and score the validation cases as stock does, mirrored only if trained so.
-
-    For ``3d_lowres`` the predictions for the cascade's next stage follow, as in stock.
-    """
+def validate(trainer: Any) -> None:
+    """Predict and score the validation cases as stock does, mirrored only if trained so."""
     trainer.network.eval()
     trainer.validate(
         do_mirroring=bool(trainer.data_aug_params.get("do_mirror")),
@@ -23,11 +18,6 @@ def validate(trainer: Any, network: str) -> None:
         run_postprocessing_on_folds=True,
         overwrite=True,
     )
-    if network == "3d_lowres" and groups.current.first:
-        from nnunet.training.cascade_stuff.predict_next_stage import predict_next_stage
-
-        stage = f"{trainer.plans['data_identifier']}_stage1"
-        predict_next_stage(trainer, str(Path(trainer.dataset_directory, stage)))
 
 
 def mean_dice(summary: Path) -> float | None:

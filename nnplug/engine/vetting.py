@@ -24,9 +24,7 @@ def check_task(folders: Folders, task: str, network: str, fold: int | str, ident
         raise DataError(
             f"the task has no plans {path.name}", where=str(path.parent), hint="plan it first"
         )
-    content = plans.read(path)
-    stage = plans.stage_of(content, network, path)
-    folder = path.parent / f"{content['data_identifier']}_stage{stage}"
+    folder = plans.stage_folder(folders, task, network, identifier)
     cases = {file.stem for file in folder.glob("*.npz")}
     if not cases:
         raise DataError("no preprocessed cases", where=str(folder), hint="plan the task again")

@@ -70,13 +70,13 @@ def run(settings: Best, catalog: Catalog) -> Candidate:
 
 def _find_models(settings: Best, catalog: Catalog, folders: Folders) -> list[Path]:
     """The folder of the experiment for each network, or the only one of the trainer."""
-    trainer = experiment.trainer_class_name(settings.trainer, catalog)
     options = trainer_options(settings.trainer, catalog)
     values = experiment.overrides(settings.trainer, options, None)
     models = []
     for network in settings.networks or NETWORKS:
         planned = experiment.planned_as(settings.planner, network, catalog)
         identifier = experiment.plans_identifier(values, planned)
+        trainer = experiment.trainer_class_name(settings.trainer, network, catalog)
         exact = folders.model(network, settings.task, trainer, identifier)
         there = [path for path in sorted(exact.parent.glob(f"{trainer}__*")) if path.is_dir()]
         if exact.is_dir() or len(there) == 1:
@@ -90,7 +90,7 @@ def _find_models(settings: Best, catalog: Catalog, folders: Folders) -> list[Pat
             )
     if not models:
         raise ConfigError(
-            f"no network was trained with {trainer} for {settings.task}",
+            f"no network was trained with {settings.trainer.name} for {settings.task}",
             where=str(folders.models),
             hint="train some first, or name their folders with models=[DIR, ...]",
         )
@@ -116,6 +116,7 @@ def _members(models: Sequence[Path], asked: Sequence[int]) -> list[Member]:
 
 
 def _write_softmax(members: Sequence[Member], task: str, catalog: Catalog, device: Device) -> None:
+    from nnplug.engine import cascade, models
     from nnplug.engine.checkpoints import FINAL, read_record
     from nnplug.engine.selection import lacks_softmax
     from nnplug.engine.softmax import write_softmax
@@ -134,15 +135,17 @@ def _write_softmax(members: Sequence[Member], task: str, catalog: Catalog, devic
             trainer, _, identifier = model.name.partition("__")
             spec = mount(trainer, catalog)
             record = read_record(model / f"fold_{fold}" / f"{FINAL}.model")
+            network = model.parent.parent.name
             job = TrainJob(
                 task=task,
-                network=model.parent.parent.name,
+                network=network,
                 fold=fold,
                 trainer=trainer,
                 plans_identifier=identifier,
                 options=trained_options(spec, record, str(model)),
                 gpus=device.gpus,
-                data_parallel=spec is not None and spec.data_parallel,
+                data_parallel=spec is not None and spec.for_network(network).data_parallel,
+                first_stage=cascade.first_stage(model, models.first_info(model, [fold])),
             )
             write_softmax(job, device, model / f"fold_{fold}")
             advance()

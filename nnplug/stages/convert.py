@@ -21,6 +21,7 @@ from nnplug.stages import memory, store
 from nnplug.stages.case import Job
 from nnplug.stages.jobs import find_jobs, source_folder, steps
 from nnplug.stages.locking import locked
+from nnplug.stages.steps import Look
 from nnplug.stages.workers import Crew, WorkerKilled
 
 
@@ -70,10 +71,43 @@ def run(settings: DataSettings, catalog: Catalog) -> Result:
         return _convert(settings, task, found, crew)
 
 
+def look(settings: DataSettings, catalog: Catalog) -> Look:
+    """Whether every case of the source is in the task folder as it would be written now.
+
+    Raises:
+        ConfigError, PluginError, SourceError: what :func:`run` finds out before it writes.
+    """
+    folders = Folders.below(settings.paths.root)
+    task = TaskFolder(folders.task(settings.dataset.task))
+    if settings.dataset.source is None:
+        if task.is_complete:
+            return Look("done", "no source is given")
+        return Look("missing", "give dataset.source=DIR")
+    _refuse_taken(task, folders)
+    with Crew(settings.workers) as crew:
+        found = find_jobs(settings, catalog, task, crew.map)
+    previous = task.rows()
+    todo = [replace(job, previous=previous.get(job.numbered.source.name)) for job in found]
+    left = sum(store.unchanged(job) is None for job in todo)
+    gone = len(set(previous) - {job.numbered.source.name for job in found})
+    if task.is_complete and left + gone:
+        return Look("stale", f"{left} of {len(found)} cases are new or changed, {gone} gone")
+    if not task.is_complete:
+        return Look("missing", f"{left} of {len(found)} cases")
+    return Look("done", f"{len(found)} cases")
+
+
 def _convert(settings: DataSettings, task: TaskFolder, found: Sequence[Job], crew: Crew) -> Result:
     previous = task.rows()
     was_complete = task.is_complete
     todo = [replace(job, previous=previous.get(job.numbered.source.name)) for job in found]
+    standing = [row for job in todo if (row := store.unchanged(job)) is not None]
+    if len(standing) == len(todo) and task.holds(
+        standing, _description(settings), _source_labels(todo[0], standing)
+    ):
+        # Nothing is touched: another process may have gone on to plan or train.
+        say(f"0 converted, {len(todo)} unchanged: {task.path}")
+        return Result(task.path, 0, len(todo), [])
     task.begin()
     rows: list[Row] = []
     refused: list[NnplugError] = []

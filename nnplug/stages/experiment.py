@@ -8,7 +8,7 @@ experiments never share a folder and stock commands still find each of them (``-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from typing import Any
 
 from nnplug.catalog import Catalog
@@ -18,6 +18,8 @@ from nnplug.data.files import value_hash
 
 STOCK_PLANS = "nnUNetPlansv2.1"
 HASH_LENGTH = 8
+FIRST_STAGE: Network = "3d_lowres"
+CASCADE: Network = "3d_cascade_fullres"
 PLAN_KEYS = ("batch_size", "patch_size", "base_num_features")
 ATTRIBUTES = {
     "epochs": "max_num_epochs",
@@ -64,17 +66,38 @@ def plans_identifier(values: Mapping[str, Any], planned: str = STOCK_PLANS) -> s
 
 
 def identify(settings: ModelSettings, catalog: Catalog) -> tuple[dict[str, Any], str]:
-    """The overrides of a training and its plans identifier."""
+    """The overrides of a training and its plans identifier.
+
+    Those of the cascade's first stage count too where they are others.
+    """
     options = trainer_options(settings.trainer, catalog)
     values = overrides(settings.trainer, options, settings.seed)
+    if settings.network == CASCADE and settings.lowres is not None:
+        own = identify(first_stage(settings), catalog)[0]
+        names = (settings.lowres.name, settings.trainer.name)
+        if own != values or len(set(names)) > 1:
+            values["lowres"] = {**own, "name": settings.lowres.name}
     if settings.pretrained is not None:
         values["pretrained"] = {k: str(v) for k, v in asdict(settings.pretrained).items()}
     return values, plans_identifier(values, planned_as(settings.planner, settings.network, catalog))
 
 
-def trainer_class_name(trainer: Trainer, catalog: Catalog) -> str:
+def first_stage(settings: ModelSettings) -> ModelSettings:
+    """The training whose predictions a cascade's second stage takes; it goes on by itself."""
+    return replace(
+        settings,
+        network=FIRST_STAGE,
+        trainer=settings.lowres or settings.trainer,
+        lowres=None,
+        pretrained=None,
+        resume=True,
+        extend=None,
+    )
+
+
+def trainer_class_name(trainer: Trainer, network: str, catalog: Catalog) -> str:
     """The class name that nnU-Net writes into folder names."""
-    return _class_name(catalog.trainers.get(trainer.name).spec.target)
+    return _class_name(catalog.trainers.get(trainer.name).spec.for_network(network).target)
 
 
 def _class_name(target: str) -> str:

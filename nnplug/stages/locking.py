@@ -15,8 +15,13 @@ LOCK = ".nnplug.lock"
 
 
 @contextlib.contextmanager
-def locked(folder: Path, reason: str, name: str = LOCK) -> Iterator[None]:
+def locked(
+    folder: Path, reason: str, name: str = LOCK, *, what: str = "", wait: bool = True
+) -> Iterator[bool]:
     """Hold the lock ``name`` in a folder; ``reason`` completes "FOLDER ... by another process".
+
+    Yields True; without ``wait``, False where another process holds it. ``what`` is said instead
+    of the folder's name. The operating system lets go of the lock of a process that was killed.
 
     Raises:
         StorageError: nothing can be written there.
@@ -25,11 +30,12 @@ def locked(folder: Path, reason: str, name: str = LOCK) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / name)
         try:
-            lock.acquire(timeout=1)
+            lock.acquire(timeout=1 if wait else 0)
         except Timeout:
-            say(f"{folder.name} {reason} by another process; waiting for it")
-            lock.acquire()
+            if wait:
+                say(f"{what or folder.name} {reason} by another process; waiting for it")
+                lock.acquire()
     try:
-        yield
+        yield lock.is_locked
     finally:
         lock.release()

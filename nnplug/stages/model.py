@@ -98,7 +98,7 @@ def _find_model(settings: Predict, catalog: Catalog, folders: Folders) -> Path:
     """The folder of this very experiment, or the only one of that trainer."""
     assert settings.task is not None
     assert settings.trainer is not None
-    trainer = experiment.trainer_class_name(settings.trainer, catalog)
+    trainer = experiment.trainer_class_name(settings.trainer, settings.network, catalog)
     options = trainer_options(settings.trainer, catalog)
     values = experiment.overrides(settings.trainer, options, None)
     planned = experiment.planned_as(settings.planner, settings.network, catalog)

@@ -22,8 +22,12 @@ def mount(name: str, catalog: Catalog) -> TrainerSpec | None:
 
     mounting.offer(catalog)
     specs = (entry.spec for entry in catalog.trainers)
-    offered = next((spec for spec in specs if spec.target.partition(":")[2] == name), None)
+    offered = next((spec for spec in specs if name in _classes(spec)), None)
     return offered or stock.trainer(name)
+
+
+def _classes(spec: TrainerSpec) -> list[str]:
+    return [target.partition(":")[2] for target in (spec.target, spec.cascade or "")]
 
 
 def trained_options(

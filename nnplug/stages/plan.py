@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnplug.catalog import Catalog
@@ -11,11 +12,12 @@ from nnplug.config.load import model_settings, planner_target
 from nnplug.config.settings import ModelSettings
 from nnplug.console import say, warn
 from nnplug.data.files import storage_errors
-from nnplug.data.splits import FOLDS
+from nnplug.data.splits import FOLDS, SPLITS
 from nnplug.data.taskfolder import TaskFolder
 from nnplug.errors import ConfigError, DataError
 from nnplug.stages import convert, device, experiment
 from nnplug.stages.locking import locked
+from nnplug.stages.steps import Look
 
 if TYPE_CHECKING:
     from nnplug.engine.planners import Planner
@@ -40,20 +42,44 @@ def run(settings: ModelSettings, catalog: Catalog, folders: Folders) -> str:
         ConfigError: an override that the network's shape does not allow.
         PluginError: the planner or its preprocessor can't be used.
     """
-    task = raw_task(settings, catalog, folders)
-    name = settings.dataset.task
-    _check_fold(settings, task)
-    with locked(folders.preprocessed / name, "is being planned"):
-        planner, packages = _planner(settings, catalog)
-        _prepare(settings, folders, task, planner, packages)
-        values, identifier = experiment.identify(settings, catalog)
-        if identifier != planner.identifier:
-            from nnplug.engine import plans
+    raw_task(settings, catalog, folders)
+    return prepare(settings, catalog, folders)
 
-            changes = plans.PlanOverrides(**{key: values.get(key) for key in experiment.PLAN_KEYS})
-            plans.derive(folders, name, settings.network, identifier, changes, planner.identifier)
+
+def prepare(settings: ModelSettings, catalog: Catalog, folders: Folders) -> str:
+    """The same for a task that is converted; raises as :func:`run`."""
+    task = TaskFolder(folders.task(settings.dataset.task))
+    preprocessed = folders.preprocessed / task.path.name
+    _check_fold(settings, task, preprocessed)
+    stages = [settings]
+    if settings.network == experiment.CASCADE:
+        stages.append(experiment.first_stage(settings))
+    with locked(preprocessed, "is being planned"):
+        _prepare(settings, catalog, folders, task)
+        for stage in stages:
+            _derive(stage, catalog, folders)
+    identifier = experiment.identify(settings, catalog)[1]
     _describe(settings, folders, identifier)
     return identifier
+
+
+def look(settings: ModelSettings, catalog: Catalog, folders: Folders) -> Look:
+    """Whether the task is planned and preprocessed as it is now."""
+    from nnplug.engine import planning
+
+    name, network = settings.dataset.task, settings.network
+    task = TaskFolder(folders.task(name))
+    if not task.is_complete:
+        return Look("missing", "not converted yet")
+    planner, packages = _planner(settings, catalog)
+    known = planning.stamped(folders, name, network, planner.identifier)
+    if not planning.is_planned(folders, name, network, planner.identifier):
+        return Look("missing", "no plans, or not all cases")
+    if known is None:
+        return Look("done", "without nnplug")
+    if known != _state(task, planner, packages):
+        return Look("stale", "the data or the planner's package have changed")
+    return Look("done")
 
 
 def raw_task(settings: ModelSettings, catalog: Catalog, folders: Folders) -> TaskFolder:
@@ -82,11 +108,12 @@ def preprocessor(folders: Folders, settings: ModelSettings, identifier: str) -> 
     return str(plans.read(path).get("preprocessor_name") or "")
 
 
-def _check_fold(settings: ModelSettings, task: TaskFolder) -> None:
+def _check_fold(settings: ModelSettings, task: TaskFolder, preprocessed: Path) -> None:
     cases = len(task.training_cases())
     if cases == 0:
         raise DataError("there are no training cases", where=str(task.path))
-    if cases < FOLDS and settings.fold != "all":
+    given = settings.split.file is not None or (preprocessed / SPLITS).is_file()
+    if cases < FOLDS and settings.fold != "all" and not given:
         raise DataError(
             f"{cases} training cases can't be split into {FOLDS} folds",
             where=str(task.path),
@@ -111,24 +138,25 @@ def _planner(settings: ModelSettings, catalog: Catalog) -> tuple[Planner, str]:
     return Planner(target, str(planner.owner), identifier, preprocessor), ", ".join(packages)
 
 
-def _prepare(
-    settings: ModelSettings, folders: Folders, task: TaskFolder, planner: Planner, packages: str
-) -> None:
+def _state(task: TaskFolder, planner: Planner, packages: str) -> str:
+    """What plans are made of: the data, and the packages unless they are nnU-Net's own."""
+    data = task.data_hash()
+    return data if planner.identifier == experiment.STOCK_PLANS else f"{data} ({packages})"
+
+
+def _prepare(settings: ModelSettings, catalog: Catalog, folders: Folders, task: TaskFolder) -> None:
     from nnplug.engine import planning
 
-    name, network, identifier = settings.dataset.task, settings.network, planner.identifier
-    state = task.data_hash()
-    if identifier != experiment.STOCK_PLANS:
-        state = f"{state} ({packages})"
-    known = planning.stamped(folders, name, network, identifier)
-    planned = planning.is_planned(folders, name, network, identifier)
-    if planned and known == state:
-        return
-    if planned and known is None:
-        warn(
-            f"{name} was planned without nnplug and is used as it is; "
-            f"remove {folders.preprocessed / name} to plan it anew"
-        )
+    name, network = settings.dataset.task, settings.network
+    planner, packages = _planner(settings, catalog)
+    state = _state(task, planner, packages)
+    known = planning.stamped(folders, name, network, planner.identifier)
+    if look(settings, catalog, folders).state == "done":
+        if known is None:
+            warn(
+                f"{name} was planned without nnplug and is used as it is; "
+                f"remove {folders.preprocessed / name} to plan it anew"
+            )
         return
     say(f"checking, planning and preprocessing {name} for {network}")
     for remark in planning.verify(name):
@@ -144,7 +172,18 @@ def _prepare(
             fresh=known != state,
             planner=planner,
         )
-        planning.stamp(folders, name, network, state, identifier)
+        planning.stamp(folders, name, network, state, planner.identifier)
+
+
+def _derive(settings: ModelSettings, catalog: Catalog, folders: Folders) -> None:
+    values, identifier = experiment.identify(settings, catalog)
+    planned = experiment.planned_as(settings.planner, settings.network, catalog)
+    if identifier != planned:
+        from nnplug.engine import plans
+
+        changes = plans.PlanOverrides(**{key: values.get(key) for key in experiment.PLAN_KEYS})
+        name = settings.dataset.task
+        plans.derive(folders, name, settings.network, identifier, changes, planned)
 
 
 def _describe(settings: ModelSettings, folders: Folders, identifier: str) -> None:

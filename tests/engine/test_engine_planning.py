@@ -139,18 +139,26 @@ def test_one_stage_has_no_cascade(planned):
         plans.describe(at(planned), TASK, "3d_lowres")
 
 
-def test_the_lowres_stage_is_the_first(tmp_path):
+def test_derived_plans_are_the_same_for_both_stages(tmp_path):
     f = at(tmp_path)
     (f.preprocessed / TASK).mkdir(parents=True)
-    stage = {"pool_op_kernel_sizes": [[2, 2, 2]], "batch_size": 2, "patch_size": np.ones(3)}
-    content = {"plans_per_stage": {0: dict(stage), 1: dict(stage)}, "base_num_features": 32}
+    stage = {"batch_size": 2, "patch_size": np.ones(3)}
+    pools = ([[2, 2, 2]], [[2, 2, 2], [2, 2, 2]])
+    stages = {n: {**stage, "pool_op_kernel_sizes": pools[n]} for n in (0, 1)}
+    content = {"plans_per_stage": stages, "base_num_features": 32}
     plans.plans_file(f, TASK, "3d_lowres").write_bytes(pickle.dumps(content))
-    for network, changed in (("3d_lowres", 0), ("3d_fullres", 1), ("3d_cascade_fullres", 1)):
-        plans.derive(f, TASK, network, "mine", plans.PlanOverrides(batch_size=7))
-        written = plans.read(plans.plans_file(f, TASK, network, "mine"))
-        sizes = [written["plans_per_stage"][n]["batch_size"] for n in (0, 1)]
-        assert sizes[changed] == 7
-        assert sizes[1 - changed] == 2
+    written = []
+    for network in ("3d_lowres", "3d_fullres", "3d_cascade_fullres"):
+        fitting = (8, 8, 8) if network != "3d_lowres" else (6, 6, 6)
+        plans.derive(f, TASK, network, "mine", plans.PlanOverrides(7, fitting))
+        written.append(plans.read(plans.plans_file(f, TASK, network, "mine"))["plans_per_stage"])
+    assert [stage["batch_size"] for stages in written for stage in stages.values()] == [7] * 6
+    assert [list(stages[n]["patch_size"]) for stages in written[:2] for n in (0, 1)] == [
+        *([6, 6, 6], [1, 1, 1], [8, 8, 8], [8, 8, 8])
+    ]
+    assert str(written[1]) == str(written[2])
+    with pytest.raises(ConfigError, match="nearest: 4 or 8"):
+        plans.derive(f, TASK, "3d_fullres", "mine", plans.PlanOverrides(patch_size=(6, 6, 6)))
 
 
 def test_verify_names_the_case(planned, tmp_path, run_python):
