@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import multiprocessing
 import os
 import pickle
@@ -44,6 +45,7 @@ class _Part:
     folders: Folders
     device: Device
     workers: int
+    stall_seconds: float
     job: TrainJob
     calls: Connection
     log: Path
@@ -80,12 +82,13 @@ def launch(
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=processes,
+        run_id="nnplug",
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=0,
         start_method="spawn",
     )
-    workers = max(1, environment.worker_count() // processes)
+    share = max(1, environment.worker_count() // processes)
     listeners: dict[str, Callable[[Any], None]] = {
         "epoch": on_epoch,
         "note": on_note,
@@ -96,8 +99,15 @@ def launch(
         _answering(listeners) as calls,
     ):
         part = _Part(
-            *(folders, device, workers, job, calls, log),
-            *(mounting.mounted(), Path(errors)),
+            folders=folders,
+            device=device,
+            workers=0 if environment.serial() else share,
+            stall_seconds=environment.stall_seconds(),
+            job=job,
+            calls=calls,
+            log=log,
+            mounted=mounting.mounted(),
+            errors=Path(errors),
         )
         try:
             results: dict[int, TrainResult] = elastic_launch(config, _run)(part)
@@ -121,6 +131,8 @@ def _run(part: _Part) -> TrainResult:
             device=part.device.kind,
             gpus=range(len(part.device.gpus)),  # of those that are visible here
             workers=part.workers,
+            stall_minutes=None if math.isinf(part.stall_seconds) else part.stall_seconds / 60,
+            precision="mixed" if part.device.mixed_precision else "full",
         )
         mounting.replay(part.mounted)
         with joined(device):

@@ -14,11 +14,13 @@ def use_bfloat16(trainer: Any) -> None:
     stay as they are.
 
     Raises:
-        ConfigError: a data-parallel trainer, whose network computes the loss too.
+        ConfigError: a data-parallel trainer, whose network computes the loss too, or a
+            distributed one, whose gradients lie where its parameters first lay.
     """
+    from nnunet.training.network_training.nnUNetTrainerV2_DDP import nnUNetTrainerV2_DDP
     from nnunet.training.network_training.nnUNetTrainerV2_DP import nnUNetTrainerV2_DP
 
-    if isinstance(trainer, nnUNetTrainerV2_DP):
+    if isinstance(trainer, nnUNetTrainerV2_DP | nnUNetTrainerV2_DDP):
         raise ConfigError(
             f"{type(trainer).__name__} can't train in mixed precision on a CPU",
             where="precision",

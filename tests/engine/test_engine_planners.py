@@ -102,7 +102,7 @@ def test_a_plugins_preprocessor_predicts(narrow, script, tmp_path, run_python):
     folder = next(f.models.glob("3d_fullres/*/*__nnUNetPlans_Narrow_1"))
     from nnplug.engine.inference import Inference
     images = sorted((f.raw_data / TASK / "imagesTr").glob("c0_*"))
-    data = Inference(models.load_model(folder, [0], device=device)).read(images)[0]
+    data = Inference(models.load_model(folder, [0], device=device)).read(images)[0].data
     stored = np.load(there / "nnUNetData_Narrow_3D_stage0" / "c0.npz")["data"][:-1]
     print(np.abs(data - stored).max() < 1e-4)
     """
