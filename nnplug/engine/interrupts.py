@@ -26,9 +26,14 @@ _entered: list[Watch] = []
 
 
 def _in_forked_worker() -> None:
-    """A Python handler may never run in a worker that waits for work; the system's does."""
-    if _entered:
+    """A Python handler may never run in a worker that waits for work; the system's does.
+
+    nnU-Net's unclosed pools replace their workers even after the watch was left.
+    """
+    ours = getattr(signal.getsignal(signal.SIGTERM), "__module__", None) or ""
+    if _entered or ours.startswith("nnplug."):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if _entered:
         for number in set(SIGNALS) - {signal.SIGTERM}:
             signal.signal(number, signal.SIG_IGN)
 

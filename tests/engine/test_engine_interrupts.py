@@ -35,3 +35,27 @@ def test_a_worker_that_python_can_not_reach_dies_of_sigterm() -> None:
         [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.split() == ["True", "-15", "True"]
+
+
+LATE = """
+import multiprocessing, signal
+from nnplug import cli
+from nnplug.engine.interrupts import Watch
+
+signal.signal(signal.SIGTERM, cli._terminate)
+with Watch():
+    pass
+context = multiprocessing.get_context("fork")
+ours, theirs = context.Pipe()
+context.Process(
+    target=lambda: theirs.send(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+).start()
+print(ours.recv(), signal.getsignal(signal.SIGTERM) is cli._terminate)
+"""
+
+
+def test_a_worker_that_a_pool_replaces_later_dies_of_it_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["True", "True"]
