@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from nnplug import stock
 from nnplug.catalog import Catalog, Shelf
-from nnplug.config import resources
+from nnplug.config import required, resources
 from nnplug.config.build import build, unknown_key
 from nnplug.config.settings import (
     Best,
@@ -39,7 +39,7 @@ def data_settings(config: Mapping[str, Any], catalog: Catalog) -> DataSettings:
 
     Raises:
         ConfigError: a key, type or value can't be used.
-        PluginError: a converter or remapper that is not there.
+        PluginError: a converter, a remapper or a package in ``plugins.required`` is not there.
     """
     return build(DataSettings, _prepared(config, catalog))
 
@@ -186,8 +186,14 @@ def best_settings(config: Mapping[str, Any], catalog: Catalog) -> Best:
 
 
 def evaluate_settings(config: Mapping[str, Any]) -> Evaluate:
-    """Settings of ``evaluate``; raises ConfigError."""
+    """Settings of ``evaluate``.
+
+    Raises:
+        ConfigError: a key, type or value can't be used.
+        PluginError: a package in ``plugins.required`` is not there.
+    """
     values = {key: value for key, value in config.items() if key not in ("experiment", "sweep")}
+    required.check(values.pop("plugins", None))
     return build(Evaluate, {**values, "workers": worker_count(config.get("workers", AUTO))})
 
 
@@ -252,6 +258,7 @@ def choice_options(choice: Choice, shelf: Shelf[Any], key: str) -> object | None
 
 def _prepared(config: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
     values = dict(config)
+    required.check(values.pop("plugins", None))
     values["memory_bound"] = values.get("workers", AUTO) == AUTO
     values["workers"] = worker_count(values.get("workers", AUTO))
     values["converter"] = _choice(values.get("converter"), "converter")
