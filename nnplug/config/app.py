@@ -22,7 +22,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import YAMLError
 
 from nnplug.catalog import Catalog, missing_hint
-from nnplug.config import guard
+from nnplug.config import guard, origin
 from nnplug.config.build import unknown_key
 from nnplug.config.groups import SCHEME, CatalogSource
 from nnplug.errors import ConfigError, NnplugError, StorageError
@@ -75,7 +75,8 @@ def run(verb: str, task: Task, catalog: Catalog, sweep: Sweep) -> None:
         assert isinstance(values, dict)
         called.append(True)
         try:
-            return call(task, {str(key): value for key, value in values.items()}, catalog)
+            with origin.named():
+                return call(task, {str(key): value for key, value in values.items()}, catalog)
         except NnplugError as error:
             raised.append(error)
             return None

@@ -22,6 +22,10 @@ from nnplug.errors import ConfigError
 T = TypeVar("T")
 
 
+class UnknownKeyError(ConfigError):
+    """A key that nothing reads."""
+
+
 def build(cls: type[T], values: Mapping[Any, Any], key: str = "") -> T:
     """An instance of the dataclass ``cls`` from ``values``; ``key`` is where they stand.
 
@@ -46,11 +50,11 @@ def build(cls: type[T], values: Mapping[Any, Any], key: str = "") -> T:
         raise ConfigError(str(error), where=key or None) from error
 
 
-def unknown_key(key: str, known: Sequence[str]) -> ConfigError:
+def unknown_key(key: str, known: Sequence[str]) -> UnknownKeyError:
     """The error for a key that nothing reads."""
     near = nearest(key, known)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known keys: {', '.join(known)}"
-    return ConfigError("there is no such key", where=key, hint=hint)
+    return UnknownKeyError("there is no such key", where=key, hint=hint)
 
 
 def _accepts_none(hint: Any) -> bool:
