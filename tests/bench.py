@@ -21,6 +21,7 @@ from pathlib import Path
 
 import bench_conversion
 import bench_memory
+import bench_plugins
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -136,6 +137,7 @@ def main() -> None:
                 sys.stderr.write(f"{row}\n")
         grown = list(growth(Path(name))) if SERIES else []
         peaks = [f"| {what} | {peak:.2f} |" for what, peak in bench_memory.peaks(Path(name))]
+        many = list(bench_plugins.rows(Path(name) / "plugins"))
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     text = f"""\
 # Benchmarks
@@ -159,6 +161,12 @@ Peak memory of a worker above that of an empty one, in volumes of the case as it
 | case | volumes |
 | --- | --- |
 {chr(10).join(peaks)}
+
+What installed plugins cost at start, each with {bench_plugins.SPECS} trainers:
+
+| command | {bench_plugins.FEW} plugins | {bench_plugins.MANY} plugins | difference |
+| --- | --- | --- | --- |
+{chr(10).join(many)}
 
 {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {versions}.
 """
