@@ -28,3 +28,16 @@ def run_command(
     )
     assert done.returncode == code, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done
+
+
+def build_wheel(python: str, project: Path, target: Path) -> None:
+    """Build without the network."""
+    run_command(
+        [python, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target)], project
+    )
+
+
+def install_wheels(python: str, wheels: Path) -> None:
+    """Install every wheel in a folder without what it depends on."""
+    pip = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    run_command([*pip, *map(str, wheels.glob("*.whl"))], wheels)
