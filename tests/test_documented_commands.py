@@ -15,7 +15,7 @@ from nnplug.cli import VERBS
 from nnplug.config import load
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES += sorted((ROOT / "plugins").glob("*/README.md"))
 CHECKS = {
     "convert": load.data_settings,
@@ -26,7 +26,7 @@ CHECKS = {
     "evaluate": lambda config, _: load.evaluate_settings(config),
     "best": load.best_settings,
 }
-# The trainer that docs/plugins.md teaches to write is not installed.
+# The trainer that docs/plugins teaches to write is not installed.
 NOT_INSTALLED = "trainer=mine"
 
 Command = Callable[..., tuple[int, str, str]]
