@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 
 from nnplug.engine import board, groups
 from nnplug.engine.interrupts import Watch
@@ -38,6 +39,7 @@ class SeededBatches:
         word = int(np.random.SeedSequence([*self.seed, self.index]).generate_state(1)[0])
         np.random.seed(word)
         random.seed(word)
+        torch.manual_seed(word)
         self.index += self.workers
         return next(self.loader)
 
@@ -46,21 +48,23 @@ def seed_batches(trainer: Any, seed: int) -> None:
     """Number the batches from the trainer's epoch on; before its workers start.
 
     nnU-Net drops one batch of each kind when a training starts or goes on, so the epoch's own
-    batches follow the one that is dropped.
+    batches follow the one that is dropped. Batches that a trainer makes without nnU-Net's workers
+    are numbered as they come.
     """
     rounds = 2 if trainer.also_val_in_tr_mode else 1
     streams = (
-        (trainer.tr_gen, trainer.num_batches_per_epoch),
-        (trainer.val_gen, trainer.num_val_batches_per_epoch * rounds),
+        ("tr_gen", trainer.num_batches_per_epoch),
+        ("val_gen", trainer.num_val_batches_per_epoch * rounds),
     )
     first = len(streams) * groups.current.rank
-    for stream, (generator, an_epoch) in enumerate(streams, first):
-        generator.generator = SeededBatches(
-            generator.generator,
-            (seed, stream),
-            int(trainer.epoch) * an_epoch,
-            generator.num_processes,
-        )
+    for stream, (name, an_epoch) in enumerate(streams, first):
+        generator = getattr(trainer, name)
+        number, done = (seed, stream), int(trainer.epoch) * an_epoch
+        if hasattr(generator, "num_processes"):
+            workers = generator.num_processes
+            generator.generator = SeededBatches(generator.generator, number, done, workers)
+        else:
+            setattr(trainer, name, SeededBatches(generator, number, done, 1))
 
 
 class Watched:
