@@ -39,28 +39,28 @@ class TrainerContract:
 
     def test_nnunet_finds_it(self, steps: Steps) -> None:
         """A subclass of nnUNetTrainerV2 with a name of its own and nnU-Net's arguments."""
-        assert steps["mount"] is None
+        assert steps["mount"] is None, steps["mount"]
 
     def test_init_args_replay_it(self, steps: Steps) -> None:
         """nnU-Net restores a model with ``Class(*init_args)``."""
-        assert steps["replay"] is None
+        assert steps["replay"] is None, steps["replay"]
 
     def test_it_trains(self, steps: Steps) -> None:
         """Two epochs with finite losses, and the validation."""
-        assert steps["train"] is None
+        assert steps["train"] is None, steps["train"]
 
     def test_it_resumes(self, steps: Steps) -> None:
         """From its checkpoint, for one more epoch."""
-        assert steps["resume"] is None
+        assert steps["resume"] is None, steps["resume"]
 
     def test_it_predicts(self, steps: Steps) -> None:
         """From its model folder."""
-        assert steps["predict"] is None
+        assert steps["predict"] is None, steps["predict"]
 
     def test_stock_nnunet_reads_its_weights(self, steps: Steps) -> None:
         """Where the suite says so."""
         if self.stock_reads:
-            assert steps["stock"] is None
+            assert steps["stock"] is None, steps["stock"]
 
 
 def live(trainer: str, folder: Path, options: Sequence[str] = ()) -> Steps:
