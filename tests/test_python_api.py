@@ -50,8 +50,22 @@ def test_functions_compose_what_the_command_line_does(
     monkeypatch.chdir(tmp_path)
     code, out, _ = command(verb, "--cfg", "job", "--resolve", *overrides)
     assert code == 0
-    assert app.compose(verb, overrides, Catalog.build()) == yaml.safe_load(out)
+    composed, printed = app.compose(verb, overrides, Catalog.build()), yaml.safe_load(out)
+    for one in (composed, printed):
+        one.get("sweep", {}).pop("dir", None)  # named by the second
+    assert composed == printed
     assert not GlobalHydra.instance().is_initialized()
+
+
+def test_functions_need_no_command_line_before_them(tmp_path: Path) -> None:
+    code = (
+        "from nnplug.catalog import Catalog\nfrom nnplug.config import app\n"
+        "print(app.compose('train', ['dataset=lunglobe'], Catalog.build())['dataset']['name'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "LungLobe\n"), done.stderr
 
 
 def test_converting_evaluating_and_their_results(

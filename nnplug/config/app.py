@@ -29,6 +29,7 @@ from nnplug.errors import ConfigError, NnplugError, StorageError
 
 USER_CONF_VARIABLE = "NNPLUG_CONF"
 USER_CONF_FOLDER = "nnplug_conf"
+NO_JOBS = "hydra/launcher=basic"
 
 SHORT = {"resume": "resume.newest", "pretrained": "pretrained.model"}
 
@@ -108,7 +109,8 @@ def compose(verb: str, overrides: Sequence[str], catalog: Catalog) -> dict[str, 
     _offer(catalog)
     try:
         with hydra.initialize_config_module("nnplug.conf", version_base="1.3"):
-            values = OmegaConf.to_container(hydra.compose(verb, _in_full(overrides)), resolve=True)
+            words = [*_in_full(overrides), NO_JOBS]
+            values = OmegaConf.to_container(hydra.compose(verb, words), resolve=True)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise _translate(error, catalog) from None
     assert isinstance(values, dict)
