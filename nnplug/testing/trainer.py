@@ -50,7 +50,7 @@ class TrainerContract:
         assert steps["train"] is None, steps["train"]
 
     def test_it_resumes(self, steps: Steps) -> None:
-        """From its checkpoint, for one more epoch."""
+        """From its checkpoint; for one more epoch, if it has nnU-Net's schedule."""
         assert steps["resume"] is None, steps["resume"]
 
     def test_it_predicts(self, steps: Steps) -> None:
