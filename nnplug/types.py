@@ -251,6 +251,8 @@ class ConverterSpec:
         identifiers: ``"package.module:function"`` that takes one source file (a Path) and
             yields pairs of a field's name and a text in it that may identify a patient, a
             study or a site; for ``nnplug check --phi``. Nothing for a file of another format.
+        refines: name of a converter that reads the same files in simpler folders. Where both
+            claim a source, this one is meant.
     """
 
     name: str
@@ -259,6 +261,7 @@ class ConverterSpec:
     summary: str = ""
     survey: str = ""
     identifiers: str = ""
+    refines: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,11 @@ from nnplug.types import ConverterSpec, Survey
 
 
 def claims(root: Path, catalog: Catalog) -> list[str]:
-    """Names of the converters that recognise the source, sorted."""
-    return sorted({str(name) for _, name in catalog.host.collect("nnplug_detect", source=root)})
+    """Names of the converters that recognise the source, sorted; without those that one refines."""
+    found = {str(name) for _, name in catalog.host.collect("nnplug_detect", source=root)}
+    known = found.intersection(catalog.converters.names())
+    refined = {catalog.converters.get(name).spec.refines for name in known}
+    return sorted(found - refined)
 
 
 def choose(root: Path, catalog: Catalog) -> Entry[ConverterSpec]:

@@ -37,6 +37,8 @@ class ConverterContract:
         stores_direction: whether oblique grids survive.
         stores_labels: whether :meth:`write` writes labels.
         labels: name to value, as in ``dataset.labels``.
+        channels: number to name, as in ``dataset.channels``; one.
+        names: of the made-up cases, for formats that don't take every name.
         tolerance: of spacing, origin (mm) and direction.
     """
 
@@ -47,6 +49,8 @@ class ConverterContract:
     stores_direction = True
     stores_labels = True
     labels: Mapping[str, int] = {"background": 0, "shell": 1, "core": 2}
+    channels: Mapping[int, str] = {0: "image"}
+    names: tuple[str, str] = ("case_a", "case_b")
     tolerance = 1e-4
 
     def write(self, folder: Path, truth: Mapping[str, Case]) -> None:
@@ -69,14 +73,19 @@ class ConverterContract:
         return cls(build(entry.spec.options, self.options, "converter"))
 
     def _source(self, folder: Path) -> Source:
-        return Source(folder, labels=dict(self.labels), unlabelled=not self.stores_labels)
+        return Source(
+            folder,
+            channels=dict(self.channels),
+            labels=dict(self.labels),
+            unlabelled=not self.stores_labels,
+        )
 
     def _discover(self, folder: Path) -> list[CaseSource]:
         return list(self._make().discover(self._source(folder)))
 
     def _written(self, folder: Path, **changes: Any) -> dict[str, Case]:
         given = {"labelled": self.stores_labels, "dtype": self.dtypes[0], **changes}
-        truth = volumes.cases(**given)
+        truth = volumes.cases(self.names, **given)
         folder.mkdir(exist_ok=True)
         self.write(folder, truth)
         return truth

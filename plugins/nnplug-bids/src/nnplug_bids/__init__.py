@@ -1,0 +1,1 @@
+"""BIDS datasets and derivatives for nnplug."""

@@ -1,0 +1,1 @@
+"""Trainers with other losses for nnplug."""
