@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from nnplug.catalog import Catalog
     from nnplug.data.problems import Report
     from nnplug.data.summary import Scores
+    from nnplug.engine.job import TrainResult
     from nnplug.engine.prediction import CaseResult
     from nnplug.engine.selection import Candidate
-    from nnplug.engine.training import TrainResult
     from nnplug.stages.bundle import Exported, Listed
     from nnplug.stages.convert import Result
     from nnplug.stages.steps import Look

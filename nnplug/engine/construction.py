@@ -20,7 +20,7 @@ from nnplug.engine.overrides import set_schedule
 from nnplug.errors import ConfigError, DataError, PluginError
 
 if TYPE_CHECKING:
-    from nnplug.engine.training import TrainJob
+    from nnplug.engine.job import TrainJob
 
 _LOG = logging.getLogger(__name__)
 

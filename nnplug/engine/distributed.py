@@ -31,7 +31,7 @@ from nnplug.errors import Interrupted, NnplugError, TrainingError
 from nnplug.runs import EpochReport
 
 if TYPE_CHECKING:
-    from nnplug.engine.training import TrainJob, TrainResult
+    from nnplug.engine.job import TrainJob, TrainResult
 
 CALLS = ("epoch", "note", "start")
 _MODULE = "nnunet.training.network_training.nnUNetTrainerV2_DDP"

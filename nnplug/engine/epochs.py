@@ -19,7 +19,7 @@ from nnplug.errors import Pruned, TrainingError
 from nnplug.runs import EpochReport
 
 if TYPE_CHECKING:
-    from nnplug.engine.training import TrainJob
+    from nnplug.engine.job import TrainJob
 
 WAITING = 0.2
 SECONDS = 5.0

@@ -12,7 +12,7 @@ from nnplug.engine.safe import read_pickle
 from nnplug.errors import DataError
 
 if TYPE_CHECKING:
-    from nnplug.engine.training import TrainJob
+    from nnplug.engine.job import TrainJob
 
 
 def identity(trainer: Any, job: TrainJob, extended: int) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from typing import Any
 from nnplug.engine.checkpoints import FINAL, read_record
 from nnplug.engine.construction import build, stop_workers
 from nnplug.engine.environment import Device
+from nnplug.engine.job import TrainJob
 from nnplug.engine.models import set_mirroring
 from nnplug.engine.output import quiet
 from nnplug.engine.safe import load_checkpoint
 from nnplug.engine.selection import VALIDATION
-from nnplug.engine.training import TrainJob
 from nnplug.errors import NnplugError, TrainingError
 
 LOG = "nnplug.log"

@@ -118,9 +118,9 @@ def _members(models: Sequence[Path], asked: Sequence[int]) -> list[Member]:
 def _write_softmax(members: Sequence[Member], task: str, catalog: Catalog, device: Device) -> None:
     from nnplug.engine import cascade, models
     from nnplug.engine.checkpoints import FINAL, read_record
+    from nnplug.engine.job import TrainJob
     from nnplug.engine.selection import lacks_softmax
     from nnplug.engine.softmax import write_softmax
-    from nnplug.engine.training import TrainJob
 
     missing = [
         (member.folder, fold)

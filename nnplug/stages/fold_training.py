@@ -22,7 +22,7 @@ from nnplug.whole import storage_errors
 
 if TYPE_CHECKING:
     from nnplug.engine.environment import Device
-    from nnplug.engine.training import TrainJob, TrainResult
+    from nnplug.engine.job import TrainJob, TrainResult
 
 
 def train(fold: Fold, device: Device) -> TrainResult:
@@ -88,8 +88,8 @@ def train(fold: Fold, device: Device) -> TrainResult:
 def _job(
     fold: Fold, cls: type, device: Device, task: TaskFolder, made_by: Mapping[str, str]
 ) -> TrainJob:
+    from nnplug.engine.job import TrainJob
     from nnplug.engine.overrides import Overrides
-    from nnplug.engine.training import TrainJob
 
     settings, trainer = fold.settings, fold.settings.trainer
     first = fold.first_stage

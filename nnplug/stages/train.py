@@ -22,7 +22,7 @@ from nnplug.stages.locking import locked
 from nnplug.stages.steps import Look, Step, listed, walk
 
 if TYPE_CHECKING:
-    from nnplug.engine.training import TrainResult
+    from nnplug.engine.job import TrainResult
 
 
 def main(config: Mapping[str, Any], catalog: Catalog) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nnplug.config.folders import Folders
 from nnplug.engine import environment
-from nnplug.engine.training import TrainJob
+from nnplug.engine.job import TrainJob
 
 TASK = "Task901_Tiny"
 PLANS = "nnUNetPlans_tiny"
