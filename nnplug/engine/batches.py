@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 
 from nnplug.engine import board, groups
 from nnplug.engine.interrupts import Watch
@@ -36,6 +35,8 @@ class SeededBatches:
         return self
 
     def __next__(self) -> Any:
+        import torch
+
         word = int(np.random.SeedSequence([*self.seed, self.index]).generate_state(1)[0])
         np.random.seed(word)
         random.seed(word)

@@ -94,7 +94,7 @@ def test_stamp_is_planned_and_2d(planned, tmp_path, run_python):
 def test_a_killed_preprocessing_is_not_planned(planned, tmp_path):
     shutil.copytree(planned / "preprocessed", tmp_path / "preprocessed")
     f = at(tmp_path)
-    victim = next((f.preprocessed / TASK).glob("*_stage0/*.pkl"))
+    victim = next(plans.stage_folder(f, TASK, "3d_fullres").glob("*.pkl"))
     from nnplug.engine import planning
 
     assert planning.is_planned(f, TASK, "3d_fullres")
