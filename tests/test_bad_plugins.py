@@ -133,7 +133,7 @@ def test_a_hook_that_raises_is_marked_and_no_other(hook: str) -> None:
     host.collect("nnplug_detect", source=Path())
     assert [plugin.name for plugin in host.broken()] == ["bad"]
     assert host.broken()[0].problem == f"{hook}: ZeroDivisionError: in the hook"
-    assert catalog.trainers.names() == ["v2", "v2_dp"]
+    assert catalog.trainers.names() == ["v2", "v2_ddp", "v2_dp"]
 
 
 def test_a_conflict_leaves_the_owners_other_offers(

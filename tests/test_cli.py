@@ -99,7 +99,7 @@ def test_a_plugin_that_is_broken_gives_exit_code_3(
 def test_plugins_tells_what_each_offers(command: Command) -> None:
     _, out, _ = command("plugins", "--json")
     offers = {plugin["name"]: plugin["offers"] for plugin in json.loads(out)}
-    assert offers["builtin"] == {"trainer": ["v2", "v2_dp"]}
+    assert offers["builtin"] == {"trainer": ["v2", "v2_dp", "v2_ddp"], "planner": ["v21"]}
     formats = ["nii.gz", "nii", "mha", "nrrd"]
     assert offers["formats"] == {"converter": ["nifti"], "format": formats}
 

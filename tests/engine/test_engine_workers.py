@@ -18,7 +18,7 @@ from engine_job import *
 from nnplug.engine import planning, safe, training
 from nnplug.errors import NnplugError
 f = folders()
-device = environment.enter(f, device="cpu", gpus=None, workers=2, stall_minutes=0.05)
+device = environment.enter(f, device="cpu", gpus=None, workers=2, stall_minutes=0.2)
 notes = []
 def train(seen=lambda report: None, **changes):
     training.run(f, device, job(**changes), on_epoch=seen, on_note=notes.append,
@@ -69,7 +69,7 @@ def test_a_killed_augmentation_worker(planned, tmp_path, run_python):
 def test_a_stopped_augmentation_worker(planned, tmp_path, run_python):
     code = TRAINING + "attempt(train, hit(signal.SIGSTOP), epochs=10_000)"
     lines = run_python(code, planned, results=tmp_path).splitlines()
-    assert "training failed: waited 0.05 minutes for a " in lines[0]
+    assert "training failed: waited 0.2 minutes for a " in lines[0]
     assert lines[0].count(" is stopped") == 1
     assert "stall_minutes" in lines[1]
     assert lines[2] == "soon"
