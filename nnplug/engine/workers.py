@@ -14,7 +14,7 @@ import psutil
 from nnplug.engine import board
 
 DUMP = getattr(signal, "SIGUSR2", None)
-DUMP_SECONDS = 3
+DUMP_SECONDS = 0.5  # for each: what several write at once is mixed
 _FINE = (None, 0, -signal.SIGTERM)  # pools end their workers by SIGTERM
 
 
@@ -58,11 +58,12 @@ class Workers:
         return "; ".join(lines) or "there is no worker process"
 
     def dump(self) -> None:
-        """Ask each for a stack dump (see ``faulthandler.register``), and give them time for it."""
-        if DUMP is not None:
-            for worker in self._alive():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(worker.pid or 0, DUMP)
+        """Ask each for a stack dump (see ``faulthandler.register``), one after the other."""
+        if DUMP is None:
+            return
+        for worker in self._alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker.pid or 0, DUMP)
             time.sleep(DUMP_SECONDS)
 
     def kill(self) -> None:
