@@ -9,15 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from nnplug.data.files import (
-    content_hash,
-    replacing,
-    storage_errors,
-    value_hash,
-    write_json,
-    write_text,
-)
+from nnplug.data.files import content_hash, value_hash
 from nnplug.errors import StorageError
+from nnplug.whole import replacing, storage_errors, write_json, write_text
 
 
 def test_a_file_replaces_the_old_one_when_the_block_ends(tmp_path: Path) -> None:

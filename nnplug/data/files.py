@@ -1,4 +1,4 @@
-"""What is in files, and files that appear whole."""
+"""What is in files: hashes, and that they reach the disk."""
 
 from __future__ import annotations
 
@@ -10,17 +10,7 @@ from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any
 
-from nnplug.whole import replacing, storage_errors, write_json, write_text
-
-__all__ = [
-    "content_hash",
-    "replacing",
-    "settle",
-    "storage_errors",
-    "value_hash",
-    "write_json",
-    "write_text",
-]
+from nnplug.whole import storage_errors
 
 CHUNK = 1 << 18
 SETTLING_THREADS = 8

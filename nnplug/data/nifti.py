@@ -10,8 +10,9 @@ import numpy as np
 import SimpleITK as sitk
 from isal import igzip
 
-from nnplug.data.files import CHUNK, replacing
+from nnplug.data.files import CHUNK
 from nnplug.errors import StorageError
+from nnplug.whole import replacing
 
 COMPRESSION_LEVEL = 3
 HEADER_BYTES = 352

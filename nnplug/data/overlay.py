@@ -12,9 +12,9 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from PIL import Image
 
-from nnplug.data.files import replacing
 from nnplug.data.orientation import code
 from nnplug.data.sampling import sample
+from nnplug.whole import replacing
 
 COLOURS = np.array(
     [

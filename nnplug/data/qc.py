@@ -7,8 +7,8 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from nnplug.data.files import write_text
 from nnplug.data.measures import Measures
+from nnplug.whole import write_text
 
 FOLDER = "qc"
 TABLE = "qc.csv"

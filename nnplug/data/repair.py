@@ -9,7 +9,7 @@ from typing import Any
 import SimpleITK as sitk
 
 from nnplug.data import nifti
-from nnplug.data.files import storage_errors
+from nnplug.whole import storage_errors
 
 NOTES = "nnplug_repairs.jsonl"
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from nnplug.data import orientation, qc
-from nnplug.data.files import storage_errors, value_hash, write_json, write_text
+from nnplug.data.files import value_hash
 from nnplug.errors import DataError
 from nnplug.types import Split
+from nnplug.whole import storage_errors, write_json, write_text
 
 DATASET_JSON = "dataset.json"
 CASE_MAP = "case_map.csv"

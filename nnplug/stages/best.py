@@ -15,10 +15,10 @@ from nnplug.config.folders import Folders
 from nnplug.config.load import best_settings, existing_folder, trainer_options
 from nnplug.config.settings import Best, Network
 from nnplug.console import console, progress, say, warn
-from nnplug.data.files import storage_errors, write_json
 from nnplug.errors import ConfigError, DataError
 from nnplug.stages import experiment
 from nnplug.stages.mounting import mount, trained_options
+from nnplug.whole import storage_errors, write_json
 
 if TYPE_CHECKING:
     from nnplug.engine.ensembling import Member

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from nnplug.catalog import Catalog
 from nnplug.config.folders import Folders
 from nnplug.console import say, warn
-from nnplug.data.files import replacing, storage_errors
 from nnplug.errors import ConfigError, NnplugError
 from nnplug.stages.bundle_request import Request, parse
 from nnplug.stages.provenance import versions
+from nnplug.whole import replacing, storage_errors
 
 if TYPE_CHECKING:
     from nnplug.engine.bundles.describe import Description

@@ -14,9 +14,9 @@ from typing import Any
 from nnplug.catalog import Catalog, load
 from nnplug.config.load import choice_options
 from nnplug.config.settings import Choice
-from nnplug.data.files import write_json
 from nnplug.runs import RunInfo, Tracker, flat
 from nnplug.stages import progress, record
+from nnplug.whole import write_json
 
 FOLDER = "tracking"
 # Where data lies, and what it is called there, is nobody else's business.

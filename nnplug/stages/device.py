@@ -8,8 +8,8 @@ from nnplug.catalog import Catalog
 from nnplug.config.folders import Folders
 from nnplug.config.settings import ModelSettings
 from nnplug.console import say, warn
-from nnplug.data.files import storage_errors
 from nnplug.errors import ConfigError
+from nnplug.whole import storage_errors
 
 if TYPE_CHECKING:
     from nnplug.engine.environment import Device

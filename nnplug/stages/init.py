@@ -19,7 +19,6 @@ from nnplug.config.resources import cores
 from nnplug.config.settings import LARGEST_ID, RESERVED_IDS, Dataset
 from nnplug.console import progress, say, warn
 from nnplug.data.draft import Draft
-from nnplug.data.files import write_text
 from nnplug.data.glance import Glance, glance
 from nnplug.data.taskfolder import other_tasks
 from nnplug.errors import ConfigError, SourceError
@@ -27,6 +26,7 @@ from nnplug.stages import sources
 from nnplug.stages.case import Tool
 from nnplug.stages.workers import each
 from nnplug.types import CaseSource, Converter, ConverterSpec, Source, Survey
+from nnplug.whole import write_text
 
 KEYS = ("name", "task_id", "converter")
 MOST_READ = 50

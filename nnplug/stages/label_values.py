@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from nnplug.config.settings import Predict
 from nnplug.console import say
-from nnplug.data.files import storage_errors, write_text
 from nnplug.data.taskfolder import SOURCE_LABELS
 from nnplug.errors import ConfigError, DataError
+from nnplug.whole import storage_errors, write_text
 
 if TYPE_CHECKING:
     from nnplug.engine.ensembling import Ensemble

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from nnplug.console import say
-from nnplug.data.files import storage_errors
+from nnplug.whole import storage_errors
 
 LOCK = ".nnplug.lock"
 

@@ -11,13 +11,13 @@ from nnplug.config.folders import Folders
 from nnplug.config.load import model_settings, planner_target
 from nnplug.config.settings import ModelSettings
 from nnplug.console import say, warn
-from nnplug.data.files import storage_errors
 from nnplug.data.splits import FOLDS, SPLITS
 from nnplug.data.taskfolder import TaskFolder
 from nnplug.errors import ConfigError, DataError
 from nnplug.stages import convert, device, experiment
 from nnplug.stages.locking import locked
 from nnplug.stages.steps import Look
+from nnplug.whole import storage_errors
 
 if TYPE_CHECKING:
     from nnplug.engine.planners import Planner

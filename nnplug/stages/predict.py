@@ -13,11 +13,11 @@ from nnplug.config.folders import Folders
 from nnplug.config.load import predict_settings
 from nnplug.config.settings import Predict
 from nnplug.console import progress, say, warn
-from nnplug.data.files import storage_errors
 from nnplug.errors import TrainingError
 from nnplug.stages import fit, label_values, model
 from nnplug.stages.inputs import check_there, find_input
 from nnplug.stages.masks import Masks
+from nnplug.whole import storage_errors
 
 if TYPE_CHECKING:
     from nnplug.engine.prediction import CaseResult, PredictCase

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nnplug.data.files import storage_errors, write_text
 from nnplug.runs import EpochReport, flat
 from nnplug.stages.record import plain
+from nnplug.whole import storage_errors, write_text
 
 JSONL, CSV = "progress.jsonl", "progress.csv"
 Row = dict[str, Any]

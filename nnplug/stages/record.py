@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nnplug.data.files import value_hash, write_json
+from nnplug.data.files import value_hash
 from nnplug.errors import DataError, Interrupted, Pruned
 from nnplug.runs import RunInfo
+from nnplug.whole import write_json
 
 RUN = "run.json"
 FINISHED, FAILED, INTERRUPTED, PRUNED = "finished", "failed", "interrupted", "pruned"

@@ -12,10 +12,10 @@ from nnplug.catalog import Catalog
 from nnplug.config.folders import Folders
 from nnplug.config.load import model_settings
 from nnplug.console import say, warn
-from nnplug.data.files import storage_errors
 from nnplug.data.taskfolder import TaskFolder
 from nnplug.errors import DataError
 from nnplug.stages import diff, provenance, record, train
+from nnplug.whole import storage_errors
 
 RERUNS = "reruns"
 

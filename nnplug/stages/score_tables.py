@@ -16,9 +16,9 @@ from rich.table import Table
 
 from nnplug.config.settings import Evaluate
 from nnplug.console import console, say
-from nnplug.data.files import write_json, write_text
 from nnplug.data.metrics import FIGURES, Score
 from nnplug.data.summary import Comparison, Scores
+from nnplug.whole import write_json, write_text
 
 # Figure to its title and format on the terminal, so narrow that all fit into 80 columns.
 TITLES = {

@@ -17,8 +17,9 @@ from typing import Any
 
 import psutil
 
-from nnplug.data.files import value_hash, write_json
+from nnplug.data.files import value_hash
 from nnplug.errors import DataError
+from nnplug.whole import write_json
 
 CONFIG, STATE, LOG, LOCK, BEAT = "config.json", "state.json", "log.txt", ".lock", "beat"
 WAITING, RUNNING, DONE = "waiting", "running", "done"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nnplug.config.sweeping import VAL_DICE, objectives
-from nnplug.data.files import replacing, write_text
 from nnplug.sweeps.jobs import DONE, Job, State
+from nnplug.whole import replacing, write_text
 
 FOLD, SEED = "fold", "seed"
 ALWAYS = (VAL_DICE, "loss", "seconds")

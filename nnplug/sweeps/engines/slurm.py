@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from nnplug.config.sweeping import Sweep
-from nnplug.data.files import write_json
 from nnplug.errors import ConfigError
 from nnplug.plugins import describe
 from nnplug.sweeps import attempt
 from nnplug.sweeps.jobs import Job
+from nnplug.whole import write_json
 
 SUBMITTED = "slurm.json"
 FOLDER = ".submitit"
