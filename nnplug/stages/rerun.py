@@ -39,7 +39,8 @@ def main(arguments: list[str]) -> None:
     _link(old, Folders.below(root), task)
     say(f"repeating {folder} in {root}")
     config = _config(about, root)
-    train.run(model_settings({**config, "resume": chosen.resume}, catalog), catalog, config)
+    settings = model_settings({**config, "resume": chosen.resume}, catalog)
+    train.run(settings, catalog, config)
     again = Folders.below(root).models / about["name"]
     for line in diff.told(diff.compare(folder, again)):
         say(line)
@@ -53,7 +54,8 @@ def _config(about: Mapping[str, Any], root: Path) -> dict[str, Any]:
         for key, value in config["dataset"].items()
         if key != "source" and not str(value).startswith(record.WITHHELD)
     }
-    return {**config, "dataset": dataset, "paths": {"root": str(root)}, "resume": False}
+    started = {"newest": False, "extend": None}
+    return {**config, "dataset": dataset, "paths": {"root": str(root)}, "resume": started}
 
 
 def _check(about: Mapping[str, Any], task: Path, catalog: Catalog, *, anyway: bool) -> None:
