@@ -18,6 +18,8 @@ import SimpleITK as sitk
 from nnplug.engine import ensembling
 from nnplug.errors import DataError
 
+pytestmark = pytest.mark.slow
+
 TASK = "Task901_Tiny"
 MODEL = "nnUNetTrainerV2__nnUNetPlansv2.1"
 SHAPE = (10, 14, 12)
@@ -294,7 +296,6 @@ def test_a_fold_gets_the_probabilities_of_its_masks(planned, tmp_path, run_pytho
         assert (softmax.max(0) - chosen).max() < 2e-3  # float16 may tie
 
 
-@pytest.mark.slow
 def test_probabilities_that_training_did_not_write_are_computed(planned, tmp_path, run_python):
     """Two networks of one task, trained for an epoch, go all the way to a best.json."""
     code = """

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 LOWRES, CASCADE = "3d_lowres", "3d_cascade_fullres"
 SMALL = [
@@ -168,7 +170,6 @@ def test_a_trainer_without_second_stage_is_refused_before_any_work(copy: Path) -
     assert not list((copy / "root").rglob("*.nii.gz"))
 
 
-@pytest.mark.slow
 def test_prediction_runs_both_stages_as_stock_does(copy: Path) -> None:
     images = copy / "root/nnUNet_raw_data_base/nnUNet_raw_data/Task301_Toy/imagesTr"
     (copy / "in").mkdir()
@@ -202,7 +203,6 @@ def test_prediction_runs_both_stages_as_stock_does(copy: Path) -> None:
     assert "the cascade's first stage is not there: 3d_lowres/Task301_Toy/nnUNet" in missing
 
 
-@pytest.mark.slow
 def test_stock_finds_both_stages_and_agrees(copy: Path) -> None:
     identifier = model(copy).name.partition("__")[2]
     places = {

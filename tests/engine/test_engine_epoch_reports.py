@@ -9,6 +9,8 @@ import pytest
 
 from nnplug.engine import patches
 
+pytestmark = pytest.mark.slow
+
 START = """
 import time
 import numpy as np

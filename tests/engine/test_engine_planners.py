@@ -6,6 +6,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = """
 from nnunet.experiment_planning import experiment_planner_baseline_2DUNet_v21 as stock_2d
 from nnunet.experiment_planning import experiment_planner_baseline_3DUNet_v21 as stock_3d

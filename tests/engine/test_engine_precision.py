@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nnplug.engine.environment import Device
+
+pytestmark = pytest.mark.slow
 
 
 def test_bfloat16_on_the_cpu(planned, tmp_path, run_python):

@@ -11,6 +11,8 @@ import pytest
 
 from nnplug.engine import loading
 
+pytestmark = pytest.mark.slow
+
 START = """
 import os, re, signal, threading, time
 import multiprocessing
