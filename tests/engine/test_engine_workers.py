@@ -68,18 +68,6 @@ def test_a_killed_augmentation_worker(planned, tmp_path, run_python):
     assert lines[2:5] == ["soon", "True []", "Interrupted training was interrupted"]
 
 
-def test_a_stopped_augmentation_worker(planned, tmp_path, run_python):
-    code = TRAINING + "attempt(train, hit(signal.SIGSTOP), epochs=10_000)"
-    lines = run_python(code, planned, results=tmp_path).splitlines()
-    assert "training failed: waited 0.2 minutes for a " in lines[0]
-    assert lines[0].count(" is stopped") == 1
-    assert "stall_minutes" in lines[1]
-    assert lines[2] == "soon"
-    log = (tmp_path / "train.log").read_text()
-    assert "in producer" in log  # the other workers' stacks
-    assert "in __next__" in log  # and this process's
-
-
 @pytest.mark.parametrize(
     ("number", "words"),
     [("SIGKILL", "was killed by SIGKILL"), ("SIGSTOP", "is stopped")],
