@@ -31,6 +31,7 @@ def survey(
     folders: bool = False,
     label_suffixes: Sequence[str] = (),
     label_folders: bool = False,
+    mask_folders: bool = False,
 ) -> Survey:
     """Survey a source in one of the layouts of :func:`nnplug.layout.find_cases`.
 
@@ -42,6 +43,7 @@ def survey(
         folders: an image is a folder of slices.
         label_suffixes: endings of further files that may be labels.
         label_folders: a label is a folder.
+        mask_folders: a label may also be a folder; ``outline`` gets its path then.
 
     Returns:
         Every case's files, and after them those that belong to none. Channels are suggested by
@@ -49,7 +51,7 @@ def survey(
     """
     if not root.is_dir():
         return Survey(())
-    kind = Kind(tuple(suffixes), folders, tuple(label_suffixes), label_folders)
+    kind = Kind(tuple(suffixes), folders, tuple(label_suffixes), label_folders, mask_folders)
     problem = ""
     for unlabelled in False, True:
         try:
@@ -60,6 +62,7 @@ def survey(
                 folders=folders,
                 label_suffixes=label_suffixes,
                 label_folders=label_folders,
+                mask_folders=mask_folders,
             )
         except SourceError as error:
             problem = problem or error.problem

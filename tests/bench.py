@@ -66,7 +66,7 @@ def conversions(folder: Path) -> Iterator[Race]:
     many = bench_conversion.archive(SERIES, whole)
     # dicom2nifti fails on the MR series.
     scans = [path for path in SERIES if path.parent.name == "CT"]
-    few = bench_conversion.archive(scans, part, copies=bench_conversion.COPIES // 2)
+    few = bench_conversion.archive(scans, part)
 
     def ours(source: Path, *, qc: bool = False) -> Callable[[], object]:
         return lambda: bench_conversion.nnplug(source, folder, qc=qc)
@@ -82,11 +82,11 @@ def conversions(folder: Path) -> Iterator[Race]:
         bare: dcm2niix(1, bare=True),
         f"{bare}, {two}": dcm2niix(2, bare=True),
     }
-    yield Race(what, ours(whole), stock, runs=2)
+    yield Race(what, ours(whole), stock)
     plain = {"nnplug without pictures": ours(whole)}
-    yield Race(f"{what}, with pictures", ours(whole, qc=True), plain, runs=2)
+    yield Race(f"{what}, with pictures", ours(whole, qc=True), plain)
     other = {"dicom2nifti": lambda: bench_conversion.dicom2nifti(few, folder)}
-    yield Race(f"convert {len(few)} CT series", ours(part), other, runs=2)
+    yield Race(f"convert {len(few)} CT series", ours(part), other)
 
 
 def growth(folder: Path) -> Iterator[str]:

@@ -6,6 +6,7 @@ import copy
 import inspect
 import logging
 import random
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,7 +120,8 @@ def build(
 def stop_workers(trainer: Any, *, killed: bool = False) -> None:
     """End the augmentation workers, so that they don't complain over the first error.
 
-    If they were ``killed``, an orderly end would wait for the rest of a batch that never comes.
+    If they were ``killed``, an orderly end would wait for the rest of a batch that never comes,
+    or for a lock that one of them held.
     """
     for name in ("tr_gen", "val_gen"):
         generator: Any = getattr(trainer, name, None)
@@ -128,7 +130,7 @@ def stop_workers(trainer: Any, *, killed: bool = False) -> None:
             continue
         if killed:
             generator._finish = lambda *_, **__: None
-            generator.abort_event.set()
+            threading.Thread(target=generator.abort_event.set, daemon=True).start()
             for thread in ("pin_memory_thread", "results_loop_thread"):
                 if getattr(generator, thread, None) is not None:
                     getattr(generator, thread).join(1)

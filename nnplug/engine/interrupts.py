@@ -148,8 +148,7 @@ class Watch:
     def _look_after_workers(self) -> None:
         since, used = time.monotonic(), self.workers.seconds()
         while not self._left.wait(0.2):
-            with contextlib.suppress(RuntimeError, ValueError):  # they come and go meanwhile
-                self.find_lost()
+            self.find_lost()
             limit = environment.stall_seconds()
             now = time.monotonic()
             if self._awaited is not None and now - self._awaited[1] >= limit:

@@ -33,7 +33,7 @@ class Workers:
     def lost(self) -> str | None:
         """Which one died, of what and over what; None if none did."""
         for worker in self.look():
-            code = worker.exitcode
+            code = _code(worker)
             if code not in _FINE:
                 died = f"was killed by {_name(-code)}" if code < 0 else f"ended with code {code}"
                 return f"a worker process ({worker.name}, {worker.pid}){_doing(worker)} {died}"
@@ -72,7 +72,14 @@ class Workers:
             worker.kill()
 
     def _alive(self) -> list[BaseProcess]:
-        return [worker for worker in self.look() if worker.exitcode is None]
+        return [worker for worker in self.look() if _code(worker) is None]
+
+
+def _code(worker: BaseProcess) -> int | None:
+    try:
+        return worker.exitcode
+    except ValueError:  # closed, which only those that ended can be
+        return 0
 
 
 def _doing(worker: BaseProcess) -> str:

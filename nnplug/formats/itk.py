@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nnplug.formats._nifti_grid import Form
 
 __all__ = [
+    "ENDINGS",
     "Outline",
     "Volumes",
     "data_file",
@@ -30,6 +31,7 @@ __all__ = [
 
 _NIFTI = (".nii", ".nii.gz", ".hdr")
 _THROUGH_ITK = (".mha", ".mhd", ".nrrd", ".nhdr")
+ENDINGS = _NIFTI + _THROUGH_ITK
 
 
 def read_image(path: Path, form: Form = "auto") -> sitk.Image:
@@ -171,7 +173,7 @@ def _is_nifti(path: Path) -> bool:
     raise SourceError(
         "files of this ending can't be read here",
         where=str(path),
-        hint=f"known endings are {' '.join(_NIFTI + _THROUGH_ITK)}",
+        hint=f"known endings are {' '.join(ENDINGS)}",
     )
 
 

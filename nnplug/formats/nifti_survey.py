@@ -8,6 +8,7 @@ from pathlib import Path
 from nnplug import survey as files
 from nnplug.formats import decathlon
 from nnplug.formats.itk import outline
+from nnplug.formats.masks import named_labels, outline_of
 from nnplug.formats.nifti import SUFFIXES
 from nnplug.types import Source, Survey
 
@@ -21,9 +22,9 @@ def survey(root: Path) -> Survey:
     task = decathlon.read(root)
     if task is not None:
         source = Source(root, task.channels or {0: "image"})
-        found = files.describe(root, decathlon.cases(task, source), _grid, source)
+        found = files.describe(root, decathlon.cases(task, source), outline_of, source)
         return Survey(found, source.channels, task.labels, unlabelled=not task.training)
-    seen = files.survey(root, _grid, suffixes=SUFFIXES)
+    seen = files.survey(root, outline_of, suffixes=SUFFIXES, mask_folders=True)
     channels, labels = decathlon.names(root)
     if channels.keys() != seen.channels.keys():
         channels = dict(seen.channels)
@@ -31,9 +32,4 @@ def survey(root: Path) -> Survey:
     volumes = outline(root / first).volumes if first else 1
     if volumes > 1 and len(channels) == 1:
         channels = {number: f"channel_{number}" for number in range(volumes)}
-    return replace(seen, channels=channels, labels=labels)
-
-
-def _grid(path: Path) -> files.Grid:
-    header = outline(path)
-    return header.size, header.spacing
+    return replace(seen, channels=channels, labels=labels or named_labels(root, seen.found))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from nnplug.rois import RoiOptions
 
 
 @dataclass(frozen=True)
@@ -13,9 +15,11 @@ class NiftiOptions:
     Attributes:
         form: which of a file's two grids counts where qform and sform differ: ``auto`` refuses
             such files, ``sform`` and ``qform`` take that one.
+        labels: which masks of a folder are which label, by their names.
     """
 
     form: Literal["auto", "sform", "qform"] = "auto"
+    labels: RoiOptions = field(default_factory=RoiOptions)
 
     def __post_init__(self) -> None:
         if self.form not in ("auto", "sform", "qform"):

@@ -29,6 +29,7 @@ def find_cases(
     folders: bool = False,
     label_suffixes: Sequence[str] = (),
     label_folders: bool = False,
+    mask_folders: bool = False,
 ) -> list[CaseSource]:
     """List the cases of a source by the names of its files and folders.
 
@@ -54,6 +55,7 @@ def find_cases(
         label_suffixes: endings of further files that may be labels, e.g. for a mask in another
             format than the image.
         label_folders: a label is a folder, such as one with the mask of each object.
+        mask_folders: a label may also be a folder, with one mask a region.
 
     Returns:
         The cases in natural order, images in channel order. A case that can't be used (no
@@ -69,6 +71,7 @@ def find_cases(
         folders=folders,
         label_suffixes=tuple(s.lower() for s in label_suffixes),
         label_folders=label_folders,
+        mask_folders=mask_folders,
     )
     root = source.root
     if not root.is_dir():

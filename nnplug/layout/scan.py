@@ -71,12 +71,14 @@ class Kind:
         folders: an image is a folder that directly holds such files.
         label_suffixes: endings of further files that may be a label.
         label_folders: a label is a folder that holds image files, or folders of them.
+        mask_folders: a label may also be a folder that holds image files, one a region.
     """
 
     suffixes: tuple[str, ...]
     folders: bool
     label_suffixes: tuple[str, ...] = ()
     label_folders: bool = False
+    mask_folders: bool = False
 
     def is_image(self, path: Path) -> bool:
         """Tell whether ``path`` is an image: a file, or with ``folders`` a stack."""
@@ -90,6 +92,8 @@ class Kind:
             return self._holds_files(path) or (
                 path.is_dir() and any(self._holds_files(inner) for inner in entries(path))
             )
+        if self.mask_folders and self._holds_files(path):
+            return True
         if self.label_suffixes and path.name.lower().endswith(self.label_suffixes):
             return path.is_file()
         return self.is_image(path)

@@ -68,6 +68,42 @@ def test_a_killed_augmentation_worker(planned, tmp_path, run_python):
     assert lines[2:5] == ["soon", "True []", "Interrupted training was interrupted"]
 
 
+def test_a_stopped_augmentation_worker(planned, tmp_path, run_python):
+    code = TRAINING + "attempt(train, hit(signal.SIGSTOP), epochs=10_000)"
+    lines = run_python(code, planned, results=tmp_path).splitlines()
+    assert "training failed: waited 0.2 minutes for a " in lines[0]
+    assert lines[0].count(" is stopped") == 1
+    assert "stall_minutes" in lines[1]
+    assert lines[2] == "soon"
+    log = (tmp_path / "train.log").read_text()
+    assert "in producer" in log  # the other workers' stacks
+    assert "in __next__" in log  # and this process's
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [("SIGKILL", "was killed by SIGKILL"), ("SIGSTOP", "is stopped")],
+)
+def test_a_worker_that_holds_the_lock_of_all(planned, tmp_path, run_python, number, words):
+    code = TRAINING + textwrap.dedent(
+        f"""
+        from multiprocessing import synchronize
+        owner, stock = os.getpid(), synchronize.Event.is_set
+        def is_set(event):
+            if os.getpid() != owner:
+                with event._cond:
+                    os.kill(os.getpid(), signal.{number})
+            return stock(event)
+        synchronize.Event.is_set = is_set
+        attempt(train, epochs=10_000)
+        """
+    )
+    lines = run_python(code, planned, results=tmp_path).splitlines()
+    assert lines[0].startswith("TrainingError training failed: ")
+    assert words in lines[0]
+    assert lines[2] == "soon"
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [("SIGKILL", "was killed by SIGKILL"), ("SIGSTOP", "is stopped")],

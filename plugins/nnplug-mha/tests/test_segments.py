@@ -152,7 +152,7 @@ def test_a_cropped_segmentation_keeps_its_own_grid(tmp_path: Path) -> None:
 def test_without_names_the_values_stay(tmp_path: Path) -> None:
     case(tmp_path, [LIVER * 5], [])
     assert np.array_equal(values(convert(tmp_path)), LIVER * 5)
-    with pytest.raises(SourceError, match="no segment names"):
+    with pytest.raises(SourceError, match="no regions with names"):
         convert(tmp_path, rois={"liver": ["l*"], "tumour": ["t*"]})
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nnplug.errors import SourceError
 from nnplug.formats.itk import read_case, with_data_files
+from nnplug.formats.masks import read_with_masks
 from nnplug.layout import find_cases
 from nnplug.types import Case, CaseSource, Source
 from nnplug_mha.options import MhaOptions
@@ -25,14 +25,16 @@ class MhaConverter:
 
         The data files that headers name (``.raw``, ``.zraw``) stand in ``details["files"]``.
         """
-        cases = find_cases(source, suffixes=SUFFIXES, label_suffixes=LABEL_SUFFIXES)
+        cases = find_cases(
+            source, suffixes=SUFFIXES, label_suffixes=LABEL_SUFFIXES, mask_folders=True
+        )
         return [
             replace(found, details={**found.details, "labels": dict(source.labels)})
             for found in map(with_data_files, cases)
         ]
 
     def read(self, case: CaseSource) -> Case:
-        """Read one case; a label with segment names gets its values by them.
+        """Read one case; a label with segment names, or one mask a file, gets its values by them.
 
         Raises:
             SourceError: a file is damaged, its header names a data file that is missing, short,
@@ -41,17 +43,9 @@ class MhaConverter:
         from nnplug_mha.segments import read_label, segments
 
         label = case.label
-        if label is None or not label.is_file():
-            return read_case(case)
-        found = segments(label)
-        if not found:
-            if self.options.labels.rois:
-                raise SourceError(
-                    "the file has no segment names",
-                    where=str(label),
-                    hint="leave out converter.labels.rois; change values with remap",
-                )
-            return read_case(case)
+        found = segments(label) if label is not None and label.is_file() else []
+        if label is None or not found:
+            return read_with_masks(case, self.options.labels)
         read = read_case(replace(case, label=None))
         image, notes = read_label(label, found, case.details["labels"], self.options.labels)
         return replace(read, label=image, provenance={**read.provenance, **notes})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nnplug import survey as files
 from nnplug.errors import SourceError
-from nnplug.formats.itk import outline
+from nnplug.formats.masks import named_labels, outline_of
 from nnplug.types import Survey
 from nnplug_mha.converter import LABEL_SUFFIXES, SUFFIXES
 from nnplug_mha.segments import segments
@@ -15,13 +15,15 @@ from nnplug_mha.segments import segments
 
 def survey(root: Path) -> Survey:
     """List images and labels by their headers; labels are named by the segments in them."""
-    seen = files.survey(root, _grid, suffixes=SUFFIXES, label_suffixes=LABEL_SUFFIXES)
+    seen = files.survey(
+        root, outline_of, suffixes=SUFFIXES, label_suffixes=LABEL_SUFFIXES, mask_folders=True
+    )
     names: dict[str, None] = {}
     for found in seen.found:
         if found.kind == "label" and found.use:
             names.update(dict.fromkeys(_segment_names(root / found.path)))
     labels = {"background": 0, **{name: n for n, name in enumerate(names, 1)}} if names else {}
-    return replace(seen, labels=labels)
+    return replace(seen, labels=labels or named_labels(root, seen.found))
 
 
 def _segment_names(path: Path) -> list[str]:
@@ -29,8 +31,3 @@ def _segment_names(path: Path) -> list[str]:
         return [segment.name for segment in segments(path)]
     except (SourceError, OSError):
         return []
-
-
-def _grid(path: Path) -> files.Grid:
-    header = outline(path)
-    return header.size, header.spacing

@@ -18,7 +18,7 @@ def nnplug_trainers() -> Iterable[TrainerSpec]:
             target="nnplug_trainers.quick:nnUNetTrainerV2_Quick",
             options=QuickOptions,
             defaults={
-                "epochs": 15,
+                "epochs": 12,
                 "batches_per_epoch": 200,
                 "val_batches_per_epoch": 10,
                 "initial_lr": 5e-3,

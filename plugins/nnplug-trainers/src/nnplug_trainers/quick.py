@@ -102,7 +102,7 @@ class nnUNetTrainerV2_Quick(nnUNetTrainerV2):  # type: ignore[misc]  # noqa: N80
             deterministic,
             fp16,
         )
-        self.max_num_epochs = 15
+        self.max_num_epochs = 12
         self.num_batches_per_epoch = 200
         self.num_val_batches_per_epoch = 10
         self.initial_lr = 5e-3
