@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,9 @@ from nnplug.plugins import Host
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SPACING = (1.0, 1.5, 2.0)
 ORIGIN = (-10.0, 20.0, 5.5)
+
+# Files of tests run side by side, each with a process of its own; a core each is enough.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A shell lets its background jobs ignore Ctrl-C, and processes that tests start would inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
