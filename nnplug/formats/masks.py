@@ -75,12 +75,33 @@ def read_with_masks(case: CaseSource, options: RoiOptions, form: Form = "auto") 
             )
         return read_case(case, form)
     read = read_case(replace(case, label=None), form)
-    try:
-        label, notes = _read_masks(case.label, case.details["labels"], options, form)
-    except SourceError as error:
-        where = error.where or str(case.label)
-        raise SourceError(error.problem, where=where, hint=error.hint) from error
+    label, notes = read_masks(case.label, case.details["labels"], options, form)
     return replace(read, label=label, provenance={**read.provenance, **notes})
+
+
+def read_masks(
+    folder: Path, labels: Mapping[str, int], options: RoiOptions, form: Form = "auto"
+) -> tuple[sitk.Image, dict[str, str]]:
+    """Read the masks in a folder as one label.
+
+    Args:
+        folder: it holds masks directly.
+        labels: label name to value of the dataset.
+        options: which masks are which label.
+        form: see :func:`nnplug.formats.itk.read_channels`.
+
+    Returns:
+        The label (uint8) on the grid of the masks, and notes for the manifest.
+
+    Raises:
+        SourceError: as :func:`read_with_masks`.
+    """
+    try:
+        return _read_masks(folder, labels, options, form)
+    except SourceError as error:
+        raise SourceError(
+            error.problem, where=error.where or str(folder), hint=error.hint
+        ) from error
 
 
 def _read_masks(

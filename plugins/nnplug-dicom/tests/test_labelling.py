@@ -175,3 +175,31 @@ def test_sarcoma_with_three_structure_sets(data, same_space):
 def test_options_are_checked():
     with pytest.raises(ValueError, match="threshold is 0"):
         DicomLabels(threshold=0)
+
+
+@pytest.mark.parametrize("layout", ["beside", "paired"])
+def test_a_folder_of_volumes_is_a_mask_a_region(tmp_path, write_series, layout):
+    within = tmp_path / ("a" if layout == "beside" else "images/a")
+    write_series(within / "CT" if layout == "beside" else within)
+    masks = tmp_path / ("a/segmentations" if layout == "beside" else "labels/a")
+    (empty,) = discover(tmp_path, unlabelled=True)
+    grid = DicomConverter().read(empty).images[0]
+    for number, name in enumerate(("gtv", "heart")):
+        values = np.zeros(grid.GetSize()[::-1], np.uint8)
+        values[number] = 1
+        mask = sitk.GetImageFromArray(values)
+        mask.CopyInformation(grid)
+        masks.mkdir(parents=True, exist_ok=True)
+        sitk.WriteImage(mask, masks / f"{name}.nii.gz")
+    (found,) = discover(tmp_path)
+    assert found.label == masks
+    label = sitk.GetArrayFromImage(DicomConverter().read(found).label)
+    assert label.sum(axis=(1, 2)).tolist() == [label[0].size, *[0] * (len(label) - 1)]
+
+
+def test_volumes_among_the_images_stay_a_question(tmp_path, write_series):
+    write_series(tmp_path / "a")
+    for name in ("one", "two"):
+        volume(tmp_path / "a" / f"{name}.nii.gz")
+    (found,) = discover(tmp_path)
+    assert "several volumes could be the label" in found.details["problem"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import SimpleITK as sitk
 
 from nnplug.errors import ConfigError, SourceError
 from nnplug.formats.itk import read_image
+from nnplug.formats.masks import read_masks
 from nnplug.types import Case, CaseSource, Source
 from nnplug_dicom.cases.folders import CaseFiles, cases_by_folder
 from nnplug_dicom.cases.index import Index, images, read_tree
@@ -109,9 +111,9 @@ class DicomConverter:
         number = case.details["reference"]
         volume, headers = volumes[number], case.details["series"][number]
         if not case.details["structures"]:
-            drawn = read_image(case.label)
+            drawn, notes = self._drawn(case.label, case.details["labels"])
             label = volume.label_onto(drawn)
-            return label, {} if label is drawn else {"label geometry": _MOVED}
+            return label, notes if label is drawn else {**notes, "label geometry": _MOVED}
         from nnplug_dicom.labels.draw import ImageReference, draw_label
 
         reference = ImageReference(
@@ -129,6 +131,11 @@ class DicomConverter:
         if volume.resampler is not None:
             notes["label geometry"] = _MOVED
         return volume.place(values), notes
+
+    def _drawn(self, label: Path, labels: Mapping[str, int]) -> tuple[sitk.Image, dict[str, str]]:
+        if label.is_dir():
+            return read_masks(label, labels, self.options.labels)
+        return read_image(label), {}
 
 
 def _within(error: SourceError, place: str) -> SourceError:

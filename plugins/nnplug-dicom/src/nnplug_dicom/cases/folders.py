@@ -49,6 +49,7 @@ def cases_by_folder(index: Index, source: Source, *, one_exam: bool) -> list[Cas
     - With patterns in ``source.layout`` they decide: one folder a channel, and the label.
     - ``images/CASE/`` with ``labels/CASE.nii.gz`` (or another of :data:`LABEL_SUFFIXES`) or
       SEG and RTSTRUCT files there, and the same as ``imagesTr/``, ``labelsTr/``, ``imagesTs/``.
+      All of them may lie in ``labels/CASE/`` as well, several volumes as one mask a region.
     - One folder a case, anything nested below, label and all.
     - Slices directly in the source: it is one case.
 
@@ -127,7 +128,8 @@ def _paired(
         fitting = [path for path, of in named.items() if of == name]
         apart = [e for e in flat if stem(e.path) == name]
         if labels and (labels / name).is_dir():
-            apart += index.below(labels / name)
+            apart += (within := index.below(labels / name))
+            fitting += volumes(within)
         yield CaseFiles(
             name,
             (inner,),

@@ -14,6 +14,9 @@ NO_LABEL = "there is no label for it: no volume (.nii.gz, .mha, .nrrd, ...), SEG
 def find_label(case: CaseFiles, options: DicomLabels) -> tuple[Path, ...]:
     """Return the label volume of a case, or all its SEGs or all its RTSTRUCTs.
 
+    Several volumes in a folder that holds nothing else of the case are one mask a region; that
+    folder is returned then.
+
     With ``format=auto`` a label that the source's layout assigns to the case comes first;
     else there must be only one kind.
 
@@ -25,7 +28,7 @@ def find_label(case: CaseFiles, options: DicomLabels) -> tuple[Path, ...]:
     drawn = {s.path for s in case.structures}
     label = (case.label,) if case.label and case.label not in drawn else ()
     kinds = {
-        "volume": label or case.volumes,
+        "volume": label or _one_folder(case),
         "seg": _of(case, "SEG"),
         "rtstruct": _of(case, "RTSTRUCT"),
     }
@@ -50,6 +53,15 @@ def find_label(case: CaseFiles, options: DicomLabels) -> tuple[Path, ...]:
             hint="keep one of them, or name it with layout.label",
         )
     return next(iter(found.values()))
+
+
+def _one_folder(case: CaseFiles) -> tuple[Path, ...]:
+    """The volumes, or the one folder that holds all of them and no image."""
+    above = {path.parent for path in case.volumes}
+    if len(case.volumes) < 2 or len(above) > 1:
+        return case.volumes
+    beside = {entry.path.parent for group in case.groups for entry in group if entry.images}
+    return tuple(above) if above.isdisjoint({*case.folders, *beside}) else case.volumes
 
 
 def _of(case: CaseFiles, kind: str) -> tuple[Path, ...]:
