@@ -282,6 +282,44 @@ def test_data_parallel_on_the_cpu(planned, tmp_path, run_python):
     assert lines[-1] == "2"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["single", "dp"])
+def test_a_training_goes_on_in_the_other_mode(planned, tmp_path, run_python, first):
+    """The checkpoint is copied to where nnU-Net looks for the other trainer's."""
+    code = TRAIN + textwrap.dedent(
+        f"""
+        import shutil
+        import torch
+        from nnplug.engine import safe
+        from nnunet.training.network_training.network_trainer import NetworkTrainer
+        modes = {{"dp": {{"trainer": "nnUNetTrainerV2_DP", "data_parallel": True}}, "single": {{}}}}
+        before, after = modes.pop({first!r}), modes.popitem()[1]
+        first = train(**before, epochs=1, seed=1)
+        model = first.model_folder.with_name(
+            after.get("trainer", "nnUNetTrainerV2") + "__" + first.model_folder.name.split("__")[1])
+        shutil.copytree(first.fold_folder, model / "fold_0")
+        stored = safe.load_checkpoint(first.fold_folder / "model_final_checkpoint.model")
+        load = NetworkTrainer.load_checkpoint_ram
+        def compared(self, checkpoint, train=True):
+            load(self, checkpoint, train)
+            bare = lambda values: {{k.removeprefix("module."): v for k, v in values.items()}}
+            mine, theirs = bare(self.network.state_dict()), bare(stored["state_dict"])
+            found.append(mine.keys() == theirs.keys())
+            found.append(all(torch.equal(mine[k], theirs[k]) for k in mine))
+            own, steps = (each["state"] for each in
+                          (self.optimizer.state_dict(), stored["optimizer_state_dict"]))
+            found.append(len(own) > 0 and all(
+                torch.equal(own[n]["momentum_buffer"], steps[n]["momentum_buffer"]) for n in steps))
+        found = []
+        NetworkTrainer.load_checkpoint_ram = compared
+        second = train(**after, epochs=1, seed=1, extend=1, resume=True)
+        print(second.epochs_done, second.model_folder == model, found)
+        """
+    )
+    lines = run_python(code, planned, results=tmp_path).splitlines()
+    assert lines[-1] == "2 True [True, True, True]"
+
+
 def test_a_seed_repeats_the_training(planned, tmp_path, run_python):
     code = TRAIN + "train(seed=7); train(seed=7, overwrite=True)"
     code = code.replace("report.lr", "report.train_loss, report.val_loss")
