@@ -127,19 +127,26 @@ def test_refuses_to_overwrite_and_knows_complete(trained, planned, tmp_path, run
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGUSR1, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_then_resume(planned, tmp_path, run_python, script_env, number):
+    """Slurm's warning, SIGUSR1, comes to all processes of a job, the workers among them."""
     code = TRAIN + textwrap.dedent(
         """
         import signal
         from nnplug.errors import Interrupted
-        before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+        numbers = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1
+        before = [*map(signal.getsignal, numbers)]
         try:
             train(epochs=12)
         except Interrupted as error:
             print(error, flush=True)
-        after = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+        after = [*map(signal.getsignal, numbers)]
         print(before == after)
         """
     )
@@ -149,12 +156,13 @@ def test_a_signal_then_resume(planned, tmp_path, run_python, script_env, number)
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline(), process.stdout.readline()]
         assert lines[1].startswith("2 12"), process.stderr.read() if process.stderr else ""
         time.sleep(0.1)
-        os.kill(process.pid, number)
+        (os.killpg if number == signal.SIGUSR1 else os.kill)(process.pid, number)
         rest, errors = process.communicate(timeout=60)
     assert "training was interrupted" in rest, errors
     assert rest.splitlines()[-1] == "True"
