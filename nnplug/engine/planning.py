@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nnplug.config.folders import Folders
-from nnplug.engine import environment, footprint, planners, plans
+from nnplug.engine import environment, footprint, orphans, planners, plans
 from nnplug.engine.interrupts import Stop, Watch
 from nnplug.engine.planners import Planner
 from nnplug.engine.plans import STOCK, PlanOverrides, derive, describe
@@ -110,7 +110,7 @@ def prepare(
         _discard(folders, task, network, planner.identifier)
     watch = Watch(at_once=True)
     try:
-        with environment.quiet(log), watch:
+        with environment.quiet(log), watch, orphans.none():
             _plan(folders, task, network, workers, planner, on_note)
     except Stop:
         raise watch.explain("planning", "run the same command again") from None
