@@ -69,6 +69,7 @@ class Predictor:
         label_values: write the values of the source's labels, where they are known, or those
             of the dataset.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        precision: ``full``, ``mixed`` (float16), or ``auto``: mixed on CUDA, as stock nnU-Net.
         root: holds nnU-Net's three folders, as ``paths.root``; None takes NNPLUG_ROOT, or
             ``nnplug_data``.
 
@@ -90,6 +91,7 @@ class Predictor:
         step_size: float = 0.5,
         label_values: Literal["source", "dataset"] = "source",
         device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+        precision: Literal["auto", "full", "mixed"] = "auto",
         root: str | Path | None = None,
     ) -> None:
         settings = build(
@@ -103,12 +105,15 @@ class Predictor:
                 "step_size": step_size,
                 "label_values": label_values,
                 "device": device,
+                "precision": precision,
             },
         )
         chosen = Path(root or os.environ.get("NNPLUG_ROOT") or "nnplug_data").expanduser()
         folders = Folders.below(chosen)
         with _ONE_AT_A_TIME:
-            found = environment.enter(folders, device=device, gpus=None, workers=1)
+            found = environment.enter(
+                folders, device=device, gpus=None, workers=1, precision=precision
+            )
             loaded = models.load(settings, Catalog.build(), folders, found)
         self._restore = values_of.restoring(settings, loaded)
         self._inference: Inference | None = Inference(

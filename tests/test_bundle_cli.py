@@ -134,6 +134,28 @@ def test_a_trainer_that_is_not_installed_is_named(command: Command, tmp_path: Pa
     assert "their-package 1.2" in done.stderr
 
 
+def test_a_cascade_without_its_first_stage_says_so(command: Command, tmp_path: Path) -> None:
+    """Stock nnU-Net packs the two stages one by one."""
+    name = "3d_cascade_fullres/Task301_Toy/nnUNetTrainerV2CascadeFullRes__nnUNetPlansv2.1"
+    plans: dict[str, Any] = {"plans_per_stage": {}}
+    init = ("plans.pkl", 0, "fold_0", "Task301_Toy", True, 1, True, True, "nnUNetTrainerV2", True)
+    info = {"init": init, "name": "nnUNetTrainerV2CascadeFullRes", "plans": plans}
+    torch.save({"state_dict": {"a": torch.ones(2)}}, tmp_path / "weights")
+    weights = f"{name}/fold_0/model_final_checkpoint.model"
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(f"{name}/plans.pkl", pickle.dumps(plans))
+        archive.writestr(f"{weights}.pkl", pickle.dumps(info))
+        archive.write(tmp_path / "weights", weights)
+    code, out, err = command("bundle", "import", "x.zip", "--json")
+    assert (code, json.loads(out)["name"]) == (0, name)
+    first = "3d_lowres/Task301_Toy/nnUNetTrainerV2__nnUNetPlansv2.1"
+    assert f"first stage is needed too: {first}" in err
+    code, out, err = command("bundle", "export", name, "output=y.zip")
+    assert (code, out) == (5, "")
+    assert f"the cascade's first stage is not there: {first}" in err
+    assert not (tmp_path / "y.zip").exists()
+
+
 def test_stock_installs_and_restores_what_was_exported(
     command: Command, models_v1: Path, tmp_path: Path
 ) -> None:

@@ -97,7 +97,18 @@ def test_a_planner_from_training_to_prediction(
     predict = ["predict", *SMALL, "input=source/images", "planner=narrow"]
     nnplug(*predict, "output=out")
     assert len(list((tmp_path / "out").glob("p?.nii.gz"))) == 5
-    (model,) = (tmp_path / "root" / "nnUNet_trained_models" / "nnUNet").glob(f"{MODEL}*")
+    models = tmp_path / "root" / "nnUNet_trained_models" / "nnUNet"
+    (model,) = models.glob(f"{MODEL}*")
+    nnplug("best", *SMALL, "planner=narrow", "networks=[3d_fullres]", "folds=[0]")
+    best = models / "ensembles" / "Task301_Toy" / "best.json"
+    (member,) = json.loads(best.read_text())["members"]
+    assert (best.parent / member["model"]).resolve() == model
+    for name, words in {"named": predict[1:], "best": [*SMALL, "input=source/images"]}.items():
+        chosen = ["model=best"] if name == "best" else ["folds=[0]"]
+        nnplug("predict", *words, *chosen, f"output={name}")
+    for mask in (tmp_path / "best").glob("p?.nii.gz"):
+        assert mask.read_bytes() == (tmp_path / "named" / mask.name).read_bytes()
+    assert len(list((tmp_path / "best").glob("p?.nii.gz"))) == 5
     blocked = nnplug(
         *("predict", f"model={model}", "input=source/images", "output=o", "device=cpu"),
         code=3,

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnplug.engine import mounting
 from nnplug.errors import DataError
+
+SECOND = "3d_cascade_fullres"
+
+
+def first_stage_name(name: str, info: dict[str, Any]) -> str | None:
+    """``3d_lowres/TASK/TRAINER__PLANS`` for a model of the cascade's second stage, else None.
+
+    Args:
+        name: the model's, ``NETWORK/TASK/TRAINER__PLANS``.
+        info: what is in its ``.model.pkl``. The last text among the arguments of nnU-Net's
+            trainer is the first one's class.
+    """
+    network, task, model = name.split("/")
+    if network != SECOND:
+        return None
+    record = info["nnplug"] if isinstance(info.get("nnplug"), dict) else {}
+    trainer = [word for word in info.get("init", ()) if isinstance(word, str)][-1:]
+    usual = f"3d_lowres/{task}/{''.join(trainer)}__{model.partition('__')[2]}"
+    return str(record.get("first_stage") or usual)
 
 
 def first_stage(folder: Path, info: dict[str, Any]) -> Path | None:
@@ -19,21 +36,18 @@ def first_stage(folder: Path, info: dict[str, Any]) -> Path | None:
     Args:
         folder: of the second stage's model, ``.../3d_cascade_fullres/TASK/TRAINER__PLANS``; the
             first one's lies beside it as nnU-Net names them.
-        info: what is in its ``.model.pkl``. Its trainer has to be mounted.
+        info: what is in its ``.model.pkl``.
 
     Raises:
         DataError: it is not there.
     """
-    cls = mounting.find(mounting.TRAINER, str(info.get("name")))
-    if not isinstance(cls, type) or "previous_trainer" not in inspect.signature(cls).parameters:
-        return None
-    record = info["nnplug"] if isinstance(info.get("nnplug"), dict) else {}
-    bound = inspect.signature(cls).bind(*info.get("init", ()))
-    bound.apply_defaults()
-    plans = folder.name.partition("__")[2]
-    usual = f"3d_lowres/{folder.parent.name}/{bound.arguments['previous_trainer']}__{plans}"
-    name = PurePosixPath(str(record.get("first_stage") or usual))
-    models = folder.resolve().parents[2]
+    name = first_stage_name("/".join(folder.resolve().parts[-3:]), info)
+    return None if name is None else beside(folder, name)
+
+
+def beside(folder: Path, first: str) -> Path:
+    """The folder of the first stage's model, by that of the second's; raises as above."""
+    name, models = PurePosixPath(first), folder.resolve().parents[2]
     path = models.joinpath(*name.parts)
     if len(name.parts) != 3 or ".." in name.parts or name.is_absolute() or not path.is_dir():
         raise DataError(

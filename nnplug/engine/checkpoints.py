@@ -6,17 +6,20 @@ import dataclasses
 import enum
 import logging
 import pickle
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nnplug.engine.hashing import sha256
 from nnplug.engine.safe import load_checkpoint, read_pickle
 from nnplug.errors import DataError, TrainingError
 
 FINAL, LATEST, BEST = "model_final_checkpoint", "model_latest", "model_best"
 PREVIOUS = "model_previous"
+WEIGHTS = "weights"  # the key of a record for the SHA-256 of the .model file it belongs to
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ class Found:
     Attributes:
         path: the ``.model`` file.
         content: what is in it.
-        record: nnplug's own record beside it; empty for a checkpoint of stock nnU-Net.
+        record: nnplug's own record of these weights; empty for a checkpoint of stock nnU-Net.
         notes: what has to be said, e.g. which newer checkpoint was damaged.
     """
 
@@ -55,18 +58,20 @@ def newest(folder: Path) -> Found | None:
     Raises:
         TrainingError: there are checkpoints, but all are damaged.
     """
+    problems: list[str] = []
     notes: list[str] = []
     paths = existing(folder)
     for path in paths:
         try:
             content = load_checkpoint(path)
-            return Found(path, content, read_record(path), tuple(notes))
+            return Found(path, content, _own_record(path), tuple(notes))
         except TrainingError as error:
-            notes.append(f"{path.name} can't be used ({error.problem}), taking the one before")
+            problems.append(f"{path.name} can't be used ({error.problem})")
+            notes.append(f"{problems[-1]}, taking the one before")
             _LOG.warning("%s: %s", path, notes[-1])
     if paths:
         raise TrainingError(
-            "all checkpoints are damaged",
+            f"all checkpoints are damaged: {'; '.join(problems)}",
             where=str(folder),
             hint="remove them, or train again with overwrite",
         )
@@ -75,10 +80,37 @@ def newest(folder: Path) -> Found | None:
 
 def read_record(path: Path) -> dict[str, Any]:
     """nnplug's record in the ``.model.pkl`` beside a ``.model`` file; empty if it has none."""
-    try:
-        content = read_pickle(f"{path}.pkl")
-    except DataError:
+    return _record_in(Path(f"{path}.pkl")) or {}
+
+
+def _own_record(path: Path) -> dict[str, Any]:
+    """The record of these very weights; empty if stock nnU-Net wrote them.
+
+    Where a process was killed between two renames it lies elsewhere in the folder.
+
+    Raises:
+        TrainingError: the record is damaged, or of other weights.
+    """
+    beside = Path(f"{path}.pkl")
+    first = _record_in(beside)
+    if first is not None and WEIGHTS not in first:
+        return first
+    digest = sha256(path)
+    for record in (first, *map(_record_in, sorted(path.parent.glob("*.pkl")))):
+        if record and record.get(WEIGHTS) == digest:
+            return record
+    if not beside.is_file():
         return {}
+    what = "damaged" if first is None else "of other weights"
+    raise TrainingError(f"{beside.name} is {what}", where=str(path))
+
+
+def _record_in(path: Path) -> dict[str, Any] | None:
+    """What nnplug noted in a ``.model.pkl``, empty if nothing; None if that can't be read."""
+    try:
+        content = read_pickle(path)
+    except DataError:
+        return None
     record = content.get("nnplug") if isinstance(content, dict) else None
     return record if isinstance(record, dict) else {}
 
@@ -97,7 +129,8 @@ def guard(
 
     Works for any subclass: every file that its method writes under the given name is renamed.
     ``model_latest`` becomes ``model_previous`` until the next one or the end. nnU-Net ignores
-    the additional key ``nnplug`` of ``.model.pkl``.
+    the additional key ``nnplug`` of ``.model.pkl``, which also says to which weights it belongs:
+    whenever the process is killed, each ``.model`` has its record somewhere in the folder.
 
     Args:
         trainer: the instance; its class is left alone.
@@ -111,12 +144,15 @@ def guard(
         beside = path.with_name(f".part.{path.name}")
         try:
             original(str(beside), *args, **kwargs)
-            _add_record(Path(f"{beside}.pkl"), record())
+            _add_record(Path(f"{beside}.pkl"), {**record(), WEIGHTS: sha256(beside)})
             if path.stem == LATEST:
                 _keep_previous(path)
+            else:
+                _keep_record(path)
             # The weights last: a checkpoint counts as there when its .model is.
             for part in sorted(beside.parent.glob(f"{beside.name}*"), reverse=True):
                 part.replace(part.with_name(part.name.removeprefix(".part.")))
+            _aside(path).unlink(missing_ok=True)
         finally:
             for part in beside.parent.glob(f"{beside.name}*"):
                 part.unlink()
@@ -128,15 +164,34 @@ def guard(
 
 
 def _keep_previous(path: Path) -> None:
+    """Without weights a record is what a killed process left."""
     previous = path.with_name(f"{PREVIOUS}.model")
-    for suffix in ("", ".pkl"):
+    for suffix in (".pkl", "") if path.is_file() else ():
         if Path(f"{path}{suffix}").is_file():
             Path(f"{path}{suffix}").replace(f"{previous}{suffix}")
 
 
+def _keep_record(path: Path) -> None:
+    """For the moment in which the new record is there and the old weights still are.
+
+    A process that was killed in such a moment left the right one.
+    """
+    if not path.is_file():
+        return
+    left = _record_in(_aside(path))
+    if left and left.get(WEIGHTS) == sha256(path):
+        return
+    if Path(f"{path}.pkl").is_file():
+        shutil.copy(f"{path}.pkl", _aside(path))
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".before.{path.name}.pkl")
+
+
 def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    Path(f"{path}.pkl").unlink(missing_ok=True)
+    for part in (path, Path(f"{path}.pkl"), _aside(path)):
+        part.unlink(missing_ok=True)
 
 
 def _add_record(path: Path, record: Mapping[str, Any]) -> None:

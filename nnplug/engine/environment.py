@@ -46,7 +46,7 @@ class Device:
         kind: ``"cpu"``, ``"cuda"`` or ``"mps"``.
         gpus: the GPUs as the user numbers them, among those visible; empty without CUDA.
         mixed_precision: half precision; on CUDA float16 as in stock nnU-Net, on a CPU training
-            in bfloat16.
+            in bfloat16 and prediction in float16.
     """
 
     kind: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnplug.engine.hashing import sha256
 from nnplug.engine.safe import load_checkpoint
 from nnplug.errors import DataError
 
@@ -71,9 +71,7 @@ def take(trainer: Any, path: Path) -> Taken:
             hint="plans with the same patch, features and pooling are needed",
         )
     trainer.network.load_state_dict(own)
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Taken("/".join(path.parts[-3:]), digest, taken, anew, tuple(there))
+    return Taken("/".join(path.parts[-3:]), sha256(path), taken, anew, tuple(there))
 
 
 def _bare(name: str) -> str:

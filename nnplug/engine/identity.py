@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from nnplug.engine import next_stage
 from nnplug.engine.checkpoints import Found, plain
 from nnplug.engine.safe import read_pickle
 from nnplug.errors import DataError
@@ -14,9 +15,11 @@ from nnplug.errors import DataError
 if TYPE_CHECKING:
     from nnplug.engine.job import TrainJob
 
+FIRST_STAGE = "predictions of the first stage"
+
 
 def identity(trainer: Any, job: TrainJob, extended: int) -> dict[str, Any]:
-    """Settings as they are, plans, split and data by hash."""
+    """Settings as they are, plans, split and data by hash, a cascade's other input by checksum."""
     settings = {name: getattr(trainer, name) for name in job.settings}
     settings["max_num_epochs"] = int(trainer.max_num_epochs) - extended
     found = {
@@ -30,6 +33,8 @@ def identity(trainer: Any, job: TrainJob, extended: int) -> dict[str, Any]:
     }
     if trainer.dataset_tr is not None:
         found["split"] = _digest([list(trainer.dataset_tr), list(trainer.dataset_val)])
+        if job.first_stage is not None:
+            found[FIRST_STAGE] = plain(next_stage.fingerprint(job.first_stage))
     return found
 
 

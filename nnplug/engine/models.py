@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnplug.engine import mounting, planners, trainers
+from nnplug.engine import mounting, planners, precision, trainers
 from nnplug.engine.checkpoints import FINAL
 from nnplug.engine.construction import pristine_augmentation
 from nnplug.engine.environment import Device
@@ -31,7 +31,7 @@ class Model:
         params: one checkpoint's content a fold.
         record: nnplug's record of the first fold; empty for models of stock nnU-Net.
         mirrored: it was trained with mirroring.
-        mixed_precision: predict in half precision.
+        mixed_precision: predict in half precision on CUDA.
         first_stage: of a cascade's second stage: the model whose masks it takes.
     """
 
@@ -103,6 +103,7 @@ def load_model(
         log: file for what nnU-Net prints; None drops it.
 
     Raises:
+        ConfigError: mixed precision on a CPU that hasn't it.
         DataError: a fold, a file or its content is missing or damaged.
         PluginError: the trainer's plugin is not installed.
         TrainingError: weights are damaged or don't fit.
@@ -125,12 +126,13 @@ def load_model(
                 options = find_options(record)
         trainer = _restore(cls, info, options, folder, path)
         set_mirroring(trainer, record)
-        trainer.fp16 = device.mixed_precision
+        on_gpu = device.mixed_precision and device.kind == "cuda"
+        trainer.fp16 = on_gpu
+        if device.mixed_precision and not on_gpu:
+            precision.predict_in_float16(trainer)
         params = [_weights(trainer, fold / f"{checkpoint}.model") for fold in chosen]
     mirrored = bool(trainer.data_aug_params.get("do_mirror"))
-    return Model(
-        *(folder, chosen, trainer, params, record, mirrored, device.mixed_precision), first_stage
-    )
+    return Model(*(folder, chosen, trainer, params, record, mirrored, on_gpu), first_stage)
 
 
 def _folds(folder: Path, asked: Sequence[int | str] | None, checkpoint: str) -> tuple[Path, ...]:

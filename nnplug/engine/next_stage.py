@@ -7,6 +7,7 @@ fold's weights which it made, and from which weights.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zipfile
 from collections import OrderedDict
@@ -77,6 +78,16 @@ def _stands(folder: Path, case: str, weights: Path, noted: Mapping[str, Any] | N
     if noted is None:
         return path.stat().st_mtime_ns >= weights.stat().st_mtime_ns
     return bool(noted["weights"] == _stamp(weights) and noted["cases"].get(case) == _stamp(path))
+
+
+def fingerprint(model: Path) -> dict[str, list[list[Any]]]:
+    """Each case's prediction by content: name, size and checksum of its arrays as zip has them."""
+    found = {}
+    for path in sorted((model / FOLDER).glob(f"*{_SUFFIX}")):
+        with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+            arrays = [[entry.filename, entry.file_size, entry.CRC] for entry in archive.infolist()]
+            found[path.name.removesuffix(_SUFFIX)] = arrays
+    return found
 
 
 def prediction_file(fold_folder: Path, case: str) -> Path:

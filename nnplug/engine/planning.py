@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nnplug.config.folders import Folders
-from nnplug.engine import environment, planners, plans
+from nnplug.engine import environment, footprint, orphans, planners, plans
 from nnplug.engine.interrupts import Stop, Watch
 from nnplug.engine.planners import Planner
 from nnplug.engine.plans import STOCK, PlanOverrides, derive, describe
@@ -27,6 +29,7 @@ __all__ = [
     "verify",
 ]
 
+_LOG = logging.getLogger(__name__)
 _STAMP = "nnplug_plan.json"
 _PROGRESS = ("Verifying ", "checking case", "Expected label values", "Labels OK", "Dataset OK")
 
@@ -75,6 +78,7 @@ def prepare(
     log: Path | None,
     fresh: bool = False,
     planner: Planner | None = None,
+    on_note: Callable[[str], None] = _LOG.info,
 ) -> None:
     """Crop, take the fingerprint, plan and preprocess for one network.
 
@@ -84,11 +88,12 @@ def prepare(
         folders: nnU-Net's three folders, the ones given to ``environment.enter``.
         task: e.g. ``"Task128_LungLobe"``.
         network: ``"2d"`` plans the 2D U-Net, every other one the 3D U-Nets.
-        workers: processes, at least 1.
+        workers: processes, at least 1; fewer where memory doesn't suffice for so many cases.
         log: file for what nnU-Net prints.
         fresh: the raw data changed; drop what was made from it before (cropped cases, and the
             preprocessed cases and plans of this network and planner).
         planner: nnU-Net's default one if None.
+        on_note: called with what should be said, e.g. that a case needs more memory than is free.
 
     Raises:
         DataError: planning or preprocessing failed.
@@ -105,8 +110,8 @@ def prepare(
         _discard(folders, task, network, planner.identifier)
     watch = Watch(at_once=True)
     try:
-        with environment.quiet(log), watch:
-            _plan(folders, task, network, workers, planner)
+        with environment.quiet(log), watch, orphans.none():
+            _plan(folders, task, network, workers, planner, on_note)
     except Stop:
         raise watch.explain("planning", "run the same command again") from None
     except (NnplugError, MemoryError):
@@ -119,25 +124,43 @@ def prepare(
         ) from error
 
 
-def _plan(folders: Folders, task: str, network: str, workers: int, chosen: Planner) -> None:
+def _plan(
+    folders: Folders,
+    task: str,
+    network: str,
+    workers: int,
+    chosen: Planner,
+    on_note: Callable[[str], None],
+) -> None:
     from nnunet.experiment_planning.DatasetAnalyzer import DatasetAnalyzer
     from nnunet.experiment_planning.experiment_planner_baseline_3DUNet import ExperimentPlanner
     from nnunet.experiment_planning.utils import crop
 
-    crop(task, False, workers)
+    def fitting(needs: Mapping[str, int], what: str) -> int:
+        with environment.loud():
+            return footprint.at_once(needs, workers, what, on_note)
+
+    cropping = fitting(footprint.cropping(folders.task(task)), "cropped")
+    crop(task, False, cropping)
     cropped, output = folders.cropped / task, folders.preprocessed / task
     modalities = json.loads((cropped / "dataset.json").read_text())["modality"].values()
-    analyzer = DatasetAnalyzer(str(cropped), overwrite=False, num_processes=workers)
+    analyzer = DatasetAnalyzer(str(cropped), overwrite=False, num_processes=cropping)
     analyzer.analyze_dataset("CT" in modalities or "ct" in modalities)
     output.mkdir(parents=True, exist_ok=True)
     shutil.copy(cropped / "dataset_properties.pkl", output)
     shutil.copy(folders.task(task) / "dataset.json", output)
     planner = chosen.construct(cropped, output, network)
     planner.plan_experiment()
-    planner.run_preprocessing((workers, workers))
+    made = plans.read(plans.plans_file(folders, task, network, chosen.identifier))
+    counts = [
+        fitting(footprint.resampling(cropped, made, stage), "resampled")
+        for stage in made["plans_per_stage"]
+    ]
+    processes = counts[0], counts[-1]
+    planner.run_preprocessing(processes)
     if not is_planned(folders, task, network, chosen.identifier):
         # A few planners leave that out, because their data are those of the default one.
-        ExperimentPlanner.run_preprocessing(planner, (workers, workers))
+        ExperimentPlanner.run_preprocessing(planner, processes)
 
 
 def is_planned(folders: Folders, task: str, network: str, identifier: str = STOCK) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from nnplug.errors import ConfigError
@@ -10,8 +11,8 @@ from nnplug.errors import ConfigError
 def use_bfloat16(trainer: Any) -> None:
     """Let this instance train in bfloat16 autocast, with weights and loss in float32.
 
-    Convolutions in bfloat16 are faster with channels last only. Predictions of the validation
-    stay as they are.
+    Convolutions in half precision are faster with channels last only. Predictions of the
+    validation stay as they are.
 
     Raises:
         ConfigError: a data-parallel trainer, whose network computes the loss too, or a
@@ -29,6 +30,47 @@ def use_bfloat16(trainer: Any) -> None:
     _Autocast(trainer)
 
 
+def predict_in_float16(trainer: Any) -> None:
+    """Let this instance predict in float16 autocast, as stock nnU-Net does on CUDA.
+
+    bfloat16 would be faster still, but it has 3 bits less: masks differ where float16's don't.
+
+    Raises:
+        ConfigError: the CPU doesn't compute in float16.
+    """
+    import torch
+
+    if not torch.ops.mkldnn._is_mkldnn_fp16_supported():
+        raise ConfigError(
+            "this CPU can't predict in mixed precision: it doesn't compute in float16",
+            where="precision",
+            hint="precision=auto",
+        )
+    network = trainer.network
+    network.to(memory_format=_layout(trainer))
+    network.forward = _autocast(network.forward, torch.float16, _layout(trainer))
+
+
+def _layout(trainer: Any) -> Any:
+    import torch
+
+    return torch.channels_last_3d if trainer.threeD else torch.channels_last
+
+
+def _autocast(forward: Callable[[Any], Any], kind: Any, layout: Any) -> Callable[[Any], Any]:
+    """``forward`` in that type, with float32 going in and coming out."""
+    import torch
+
+    def infer(data: Any) -> Any:
+        with torch.autocast("cpu", kind):
+            output = forward(data.to(memory_format=layout))
+        if isinstance(output, list | tuple):
+            return [one.float() for one in output]
+        return output.float()
+
+    return infer
+
+
 class _Autocast:
     """Stands in for the trainer's ``run_iteration`` and its network's ``forward``."""
 
@@ -36,11 +78,10 @@ class _Autocast:
         import torch
 
         network = trainer.network
-        self.torch = torch
-        self.layout = torch.channels_last_3d if trainer.threeD else torch.channels_last
         self.iterating = False
         self.run_iteration, self.forward = trainer.run_iteration, network.forward
-        network.to(memory_format=self.layout)
+        self.fast = _autocast(network.forward, torch.bfloat16, _layout(trainer))
+        network.to(memory_format=_layout(trainer))
         trainer.run_iteration, network.forward = self.iterate, self.infer
 
     def iterate(self, *args: Any, **kwargs: Any) -> Any:
@@ -51,10 +92,4 @@ class _Autocast:
             self.iterating = False
 
     def infer(self, data: Any) -> Any:
-        if not self.iterating:
-            return self.forward(data)
-        with self.torch.autocast("cpu", self.torch.bfloat16):
-            output = self.forward(data.to(memory_format=self.layout))
-        if isinstance(output, list | tuple):
-            return [one.float() for one in output]
-        return output.float()
+        return (self.fast if self.iterating else self.forward)(data)

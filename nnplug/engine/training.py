@@ -15,6 +15,7 @@ from nnplug.engine import (
     groups,
     moving,
     next_stage,
+    orphans,
     plans,
     trainers,
     vetting,
@@ -84,7 +85,7 @@ def run(
 
     log_start = log.stat().st_size if log.is_file() else 0
     stop = Watch()
-    with environment.quiet(log), stop:
+    with environment.quiet(log), stop, orphans.none():
         try:
             epochs = _train(folders, job, device, found, fold_folder, stop, report, say, on_start)
         except Stop:

@@ -43,6 +43,7 @@ class Listed:
         package, version: what the trainer came with, where that is known.
         install: what to install, as pip takes it, if the trainer or preprocessor is not here.
         licence: as the bundle gave it.
+        first_stage: of a cascade's second stage, the name of the model whose masks it takes.
         problem: why it can't be used; then nothing else is known.
     """
 
@@ -54,6 +55,7 @@ class Listed:
     version: str | None = None
     install: str | None = None
     licence: str | None = None
+    first_stage: str | None = None
     problem: str | None = None
 
 
@@ -65,9 +67,11 @@ def main(arguments: list[str]) -> None:
         _print(request, _plain(done), [str(done.file)])
     elif request.action == "import":
         found = imported(request)
-        name = found[0].name if len(found) == 1 else None
+        stages = {one.first_stage for one in found}
+        names = [one.name for one in found if one.name not in stages]
+        name = names[0] if len(names) == 1 else None
         plain = {"name": name, "models": [_plain(one) for one in found]}
-        _print(request, plain, [one.name for one in found])
+        _print(request, plain, names)
     else:
         there = listed(request)
         _print(request, [_plain(one) for one in there], map(_line, there))
@@ -82,6 +86,7 @@ def exported(request: Request) -> Exported:
         ConfigError: there is no such model, or the file is there already.
     """
     from nnplug.engine.bundles import export, manifest
+    from nnplug.engine.hashing import sha256
 
     values = request.values
     output = request.file(values.get("output"), "output=FILE.zip")
@@ -102,9 +107,9 @@ def exported(request: Request) -> Exported:
                 "versions": versions(),
             },
         )
-    sha256 = manifest.sha256(output)
-    say(f"model {about.name}, licence {licence or 'not given (licence=TEXT)'}\nSHA-256 {sha256}")
-    return Exported(about.name, output, sha256)
+    digest = sha256(output)
+    say(f"model {about.name}, licence {licence or 'not given (licence=TEXT)'}\nSHA-256 {digest}")
+    return Exported(about.name, output, digest)
 
 
 def imported(request: Request) -> list[Listed]:
@@ -129,6 +134,8 @@ def imported(request: Request) -> list[Listed]:
     for about in found:
         for name, package in _missing(about, catalog).items():
             warn(f"its class {name} is not installed: pip install {package}")
+        if about.first_stage and not (models / about.first_stage).is_dir():
+            warn(f"the cascade's first stage is needed too: {about.first_stage}")
     return there
 
 
@@ -159,6 +166,7 @@ def _listed(about: Description, models: Path, catalog: Catalog) -> Listed:
         about.version or None,
         " ".join(sorted(set(_missing(about, catalog).values()))) or None,
         (manifest.read(models / about.name) or {}).get("licence") or None,
+        about.first_stage,
     )
 
 

@@ -80,14 +80,34 @@ class Fold:
         if final not in there:
             return Look("missing", "was begun; resume=true goes on" if there else "not trained")
         noted = checkpoints.read_record(final)
-        data = (noted.get("identity") or {}).get("data")
-        task = TaskFolder(self.folders.task(self.settings.dataset.task))
-        if data is not None and task.is_complete and data != task.data_hash():
-            return Look("stale", f"trained with other data; remove {self.folder} to train anew")
+        if other := self._other_input(noted.get("identity") or {}):
+            return Look("stale", f"trained with other {other}; remove {self.folder} to train anew")
         extend = self.settings.extend
         if extend is not None and noted.get("extend") != extend:
             return Look("missing", f"to be extended by {extend} epochs")
         return Look("done", "trained")
+
+    def _other_input(self, made_of: Mapping[str, Any]) -> str | None:
+        """What it was trained with and is another one now; what is gone is not looked for."""
+        from nnplug.engine import identity, next_stage
+
+        data, masks = made_of.get("data"), made_of.get(identity.FIRST_STAGE)
+        task = TaskFolder(self.folders.task(self.settings.dataset.task))
+        if data is not None and task.is_complete and data != task.data_hash():
+            return "data"
+        if masks is not None and self.first_stage is not None:
+            now = next_stage.fingerprint(self.first_stage.model)
+            if any(masks.get(case) != content for case, content in now.items()):
+                return identity.FIRST_STAGE
+        return None
+
+    def started_from(self) -> str | None:
+        """The other model's checkpoint that its own ones say that it started from."""
+        from nnplug.engine import checkpoints
+
+        records = map(checkpoints.read_record, checkpoints.existing(self.folder))
+        named = ((record.get("identity") or {}).get("pretrained") for record in records)
+        return next(filter(None, named), None)
 
     def look_validated(self) -> Look:
         """Whether its validation cases are scored."""

@@ -123,7 +123,7 @@ def _job(
         first_stage=None if first is None else first.model,
         data_hash=task.data_hash(),
         seed=settings.seed,
-        pretrained=pretrained.find(settings.pretrained, fold.folders),
+        pretrained=pretrained.of(fold),
         record=noted,
         patch_every=settings.overlays,
     )

@@ -171,6 +171,7 @@ def _prepare(settings: ModelSettings, catalog: Catalog, folders: Folders, task: 
             log=log,
             fresh=known != state,
             planner=planner,
+            on_note=warn,
         )
         planning.stamp(folders, name, network, state, planner.identifier)
 

@@ -41,7 +41,11 @@ def run(settings: Predict, catalog: Catalog) -> list[CaseResult]:
     folders = Folders.below(settings.paths.root)
     with storage_errors(folders.raw_base.parent):
         device = environment.enter(
-            folders, device=settings.device, gpus=None, workers=settings.workers
+            folders,
+            device=settings.device,
+            gpus=None,
+            workers=settings.workers,
+            precision=settings.precision,
         )
     loaded = model.load(settings, catalog, folders, device)
     for one in loaded.models:

@@ -1,4 +1,4 @@
-"""The checkpoint that ``pretrained`` means."""
+"""The checkpoint that ``pretrained`` means; a training that goes on can do without it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,27 @@ from pathlib import Path
 from nnplug.config.folders import Folders
 from nnplug.config.settings import Pretrained
 from nnplug.errors import ConfigError
+from nnplug.stages.fold import Fold
 
 
-def find(wanted: Pretrained | None, folders: Folders) -> Path | None:
-    """The ``.model`` file; None if none is wanted.
+def of(fold: Fold) -> Path | None:
+    """The ``.model`` file that the fold starts from; None if none is wanted.
+
+    Where it is gone and the fold goes on from a checkpoint, what that one started from.
 
     Raises:
-        ConfigError: there is no such file, model or fold, or it has several folds.
+        ConfigError: it is needed, and there is no such file, model or fold, or several folds.
     """
+    try:
+        return _find(fold.settings.pretrained, fold.folders)
+    except ConfigError:
+        known = fold.started_from() if fold.settings.resume else None
+        if known is None:
+            raise
+        return Path(known)
+
+
+def _find(wanted: Pretrained | None, folders: Folders) -> Path | None:
     if wanted is None:
         return None
     if wanted.model.suffix == ".model":

@@ -46,7 +46,7 @@ def run(settings: ModelSettings, catalog: Catalog, config: Mapping[str, Any]) ->
     target = Fold(settings, catalog, folders, config)
     for fold in filter(None, (target, target.first_stage)):
         fold.mount()
-    pretrained.find(settings.pretrained, folders)
+    pretrained.of(target)
     before = needs.data(target)
     walk(before, entered)
     walk(needs.first_stage(target, before), entered)

@@ -193,6 +193,49 @@ def test_an_exported_bundle_is_imported(exported: Path, models: Path) -> None:
         export.write(models / NAME, models / "x.zip", folds=["fold_3"], created={})
 
 
+def test_a_cascade_takes_its_first_stage_along(tmp_path: Path, models: Path) -> None:
+    lowres = NAME.replace("3d_fullres", "3d_lowres", 1)
+    cascade = "3d_cascade_fullres/Task301_Toy/nnUNetTrainerV2CascadeFullRes__nnUNetPlansv2.1"
+    files: Files = {}
+    for name, content in model_files().items():
+        files[name.replace(NAME, lowres)] = content
+        if name.endswith(".model.pkl"):
+            info = pickle.loads(content)
+            # As nnUNetTrainerV2CascadeFullRes has it, with the first stage's trainer near the end.
+            info["init"] = (*info["init"], 1, True, True, "nnUNetTrainerV2", True)
+            content = pickle.dumps(info)
+        files[name.replace(NAME, cascade)] = content
+    for name in [name for name in files if name.startswith(lowres) and "fold_0" in name]:
+        files[name.replace("fold_0", "fold_1")] = files[name]
+    found = install(zipped(tmp_path / "stock.zip", files), models)
+    assert [about.first_stage for about in found] == [lowres, None]
+    exported = tmp_path / "x.zip"
+    export.write(models / cascade, exported, created={})
+    with zipfile.ZipFile(exported) as archive:
+        folds = {tuple(name.split("/")[:4:3]) for name in archive.namelist() if "fold" in name}
+    assert folds == {("3d_lowres", "fold_0"), ("3d_cascade_fullres", "fold_0")}
+
+    fresh = tmp_path / "fresh" / "nnUNet"
+    assert [about.name for about in install(exported, fresh)] == [cascade, lowres]
+    # Another cascade may come with the same first stage, but not with another one of that name.
+    (fresh / cascade).rename(tmp_path / "away")
+    assert [about.name for about in install(exported, fresh)] == [cascade, lowres]
+    with pytest.raises(DataError, match="already"):
+        install(exported, fresh)
+    (fresh / cascade).rename(tmp_path / "again")
+    (fresh / lowres / "fold_0" / "model_final_checkpoint.model").write_bytes(b"other")
+    with pytest.raises(DataError, match="already"):
+        install(exported, fresh)
+    assert not (fresh / cascade).exists()
+
+    (models / lowres / "fold_0").rename(models / lowres / "fold_7")
+    with pytest.raises(ConfigError, match=r"fold_0.*not finished"):
+        export.write(models / cascade, exported, created={})
+    (models / lowres).rename(tmp_path / "lowres")
+    with pytest.raises(DataError, match="first stage is not there"):
+        export.write(models / cascade, exported, created={})
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -152,6 +153,44 @@ def test_predictions_of_other_weights_are_stale(copy: Path) -> None:
     planned = train(copy, "fold=1", "--dry-run")
     assert "stale   3d_lowres fold 1, predictions for the next stage  2 of 2 cases" in planned
     assert "done    3d_lowres fold 0, predictions" in planned
+
+
+def test_a_cascade_is_of_the_predictions_it_was_trained_with(copy: Path) -> None:
+    lowres = model(copy, LOWRES)
+    path = lowres / "pred_next_stage" / "Toy_001_segFromPrevStage.npz"
+    assert "done    train" in train(copy, "fold=0", "--dry-run")
+    with np.load(path) as arrays:
+        values = arrays["data"]
+    np.savez_compressed(path, data=values)
+    noted = json.loads((lowres / "fold_1" / "next_stage.json").read_text())
+    touched = [path.stat().st_size, path.stat().st_mtime_ns]
+    noted["cases"]["Toy_001"] = touched
+    (lowres / "fold_1" / "next_stage.json").write_text(json.dumps(noted))
+    assert "done    train" in train(copy, "fold=0", "--dry-run")  # the same once more
+
+    np.savez_compressed(path, data=1 - np.minimum(values, 1))
+    noted["cases"]["Toy_001"] = [path.stat().st_size, path.stat().st_mtime_ns]
+    (lowres / "fold_1" / "next_stage.json").write_text(json.dumps(noted))
+    planned = train(copy, "fold=0", "--dry-run")
+    assert re.search("stale +train +trained with other predictions of the first stage", planned)
+    printed = train(copy, "fold=0", "resume.extend=1", code=5)
+    assert "changed since this checkpoint: predictions of the first stage" in printed
+
+
+def test_a_bundle_of_a_cascade_predicts_elsewhere(copy: Path) -> None:
+    images = copy / "root/nnUNet_raw_data_base/nnUNet_raw_data/Task301_Toy/imagesTr"
+    (copy / "in").mkdir()
+    shutil.copy(images / "Toy_000_0000.nii.gz", copy / "in")
+    name = "/".join(model(copy).parts[-3:])
+    here = ("-m", "nnplug", "bundle")
+    run(copy, *here, "export", name, "output=x.zip", "folds=[0]", "paths.root=root")
+    assert run(copy, *here, "import", "x.zip", "paths.root=other").splitlines()[0] == name
+    for root in ("root", "other"):
+        words = (f"model={name}", f"paths.root={root}", "input=in", f"output=in_{root}")
+        run(copy, "-m", "nnplug", "predict", *words, "folds=[0]", "device=cpu")
+    masks = arrays(copy / "in_root")
+    assert all(mask.any() for mask in masks.values())
+    assert same(arrays(copy / "in_other"), masks)
 
 
 def test_a_first_stage_of_its_own(copy: Path) -> None:

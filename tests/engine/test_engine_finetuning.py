@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 import textwrap
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from nnplug.config.folders import Folders
+from nnplug.config.settings import Pretrained
+from nnplug.errors import ConfigError
+from nnplug.stages import pretrained
+from nnplug.stages.fold import Fold
 
 pytestmark = pytest.mark.slow
 
@@ -130,3 +141,31 @@ def test_a_training_starts_from_it_and_resumes_without_it(source, planned, run_p
     assert out[1:3] == ["True", "True {} True"]
     assert out[3] == "['resuming from model_final_checkpoint.model after 1 epochs'] 2"
     assert out[4:] == ["True", "changed since this checkpoint: pretrained"]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_training_that_goes_on_needs_no_source(tmp_path, gone):
+    """The key is looked up for a training that starts; one that goes on knows what it took."""
+    folders = Folders.below(tmp_path, {})
+    source = tmp_path / "source.model"
+    weights = tmp_path / "fold_0" / "model_latest.model"
+    weights.parent.mkdir()
+    weights.write_bytes(b"")
+    identity = {"pretrained": "a/fold_0/source.model"}
+    Path(f"{weights}.pkl").write_bytes(pickle.dumps({"nnplug": {"identity": identity}}))
+    if not gone:
+        source.write_bytes(b"")
+    for resume, folder in ((True, "fold_0"), (True, "fold_1"), (False, "fold_0")):
+        fold: Any = SimpleNamespace(
+            settings=SimpleNamespace(pretrained=Pretrained(source), resume=resume),
+            folders=folders,
+            folder=tmp_path / folder,
+        )
+        fold.started_from = partial(Fold.started_from, fold)
+        if not gone:
+            assert pretrained.of(fold) == source
+        elif resume and folder == "fold_0":
+            assert pretrained.of(fold) == Path("a/fold_0/source.model")
+        else:
+            with pytest.raises(ConfigError, match="no such file"):
+                pretrained.of(fold)

@@ -69,6 +69,37 @@ def test_masks_and_softmax_are_those_of_then(tmp_path, run_python, old, name):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["hippocampus", "sarcoma_pet"])
+def test_masks_in_mixed_precision_are_nearly_those_of_then(tmp_path, run_python, old, name):
+    """At most 1 voxel in 10,000 is another, in none of the cases."""
+    torch = pytest.importorskip("torch")
+    if not torch.ops.mkldnn._is_mkldnn_fp16_supported():
+        pytest.skip("the CPU doesn't compute in float16")
+    code = HEAD + textwrap.dedent(
+        f"""
+        from nnplug.engine import prediction
+        data = Path({str(old(name))!r})
+        device = environment.enter(f, device="cpu", gpus=None, workers=1, precision="mixed")
+        model = prediction.load_model(next(f.models.glob("3d_fullres/*/*")), None, device=device)
+        types = set()
+        convolution = model.trainer.network.seg_outputs[-1]
+        convolution.register_forward_hook(lambda *args: types.add(args[-1].dtype))
+        cases = [prediction.PredictCase(path.name[:-12], (path,))
+                 for path in sorted((data / "images").glob("*.nii.gz"))]
+        results = prediction.predict(model, cases, f.results / "out")
+        def voxels(path):
+            return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        for result in results:
+            mine, theirs = voxels(result.mask), voxels(data / "predicted" / result.mask.name)
+            print((mine != theirs).mean() <= 1e-4, mine.any())
+        print(types)
+        """
+    )
+    lines = run_python(code, tmp_path).splitlines()
+    assert lines == ["True True"] * 8 + ["{torch.float16}"]
+
+
+@pytest.mark.slow
 def test_training_goes_on_from_an_old_model(tmp_path, run_python, old):
     """Two more epochs with the old plans, and another; with plans of another network a refusal."""
     old("hippocampus")

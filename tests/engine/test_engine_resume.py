@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+import time
+
+import psutil
 
 START = """
 import os, signal
@@ -28,6 +32,13 @@ def attempt(**changes):
     except NnplugError as error:
         print(type(error).__name__, str(error).splitlines()[0].split(": ", 1)[1])
 """
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def test_interrupted_equals_uninterrupted(planned, tmp_path, run_python):
@@ -154,8 +165,15 @@ def test_killed_while_it_writes_a_checkpoint(planned, tmp_path, run_python, scri
         """
     )
     environ = script_env(planned, tmp_path)
-    done = subprocess.run([sys.executable, "-c", code], env=environ, timeout=300, check=False)
-    assert done.returncode == -signal.SIGKILL
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(words, env=environ, start_new_session=True) as process:
+        assert process.wait(300) == -signal.SIGKILL
+    for _ in range(100):
+        left = [one for one in psutil.pids() if _session(one) == process.pid]
+        if not left:
+            break
+        time.sleep(0.1)
+    assert not left or sys.platform != "linux"
     more = START + textwrap.dedent(
         """
         def final(result):

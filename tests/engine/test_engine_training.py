@@ -127,19 +127,26 @@ def test_refuses_to_overwrite_and_knows_complete(trained, planned, tmp_path, run
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGUSR1, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_then_resume(planned, tmp_path, run_python, script_env, number):
+    """Slurm's warning, SIGUSR1, comes to all processes of a job, the workers among them."""
     code = TRAIN + textwrap.dedent(
         """
         import signal
         from nnplug.errors import Interrupted
-        before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+        numbers = signal.SIGTERM, signal.SIGINT, signal.SIGUSR1
+        before = [*map(signal.getsignal, numbers)]
         try:
             train(epochs=12)
         except Interrupted as error:
             print(error, flush=True)
-        after = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+        after = [*map(signal.getsignal, numbers)]
         print(before == after)
         """
     )
@@ -149,12 +156,13 @@ def test_a_signal_then_resume(planned, tmp_path, run_python, script_env, number)
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline(), process.stdout.readline()]
         assert lines[1].startswith("2 12"), process.stderr.read() if process.stderr else ""
         time.sleep(0.1)
-        os.kill(process.pid, number)
+        (os.killpg if number == signal.SIGUSR1 else os.kill)(process.pid, number)
         rest, errors = process.communicate(timeout=60)
     assert "training was interrupted" in rest, errors
     assert rest.splitlines()[-1] == "True"
@@ -280,6 +288,44 @@ def test_data_parallel_on_the_cpu(planned, tmp_path, run_python):
     assert lines[3] == "2"
     assert lines[4] == "True"
     assert lines[-1] == "2"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["single", "dp"])
+def test_a_training_goes_on_in_the_other_mode(planned, tmp_path, run_python, first):
+    """The checkpoint is copied to where nnU-Net looks for the other trainer's."""
+    code = TRAIN + textwrap.dedent(
+        f"""
+        import shutil
+        import torch
+        from nnplug.engine import safe
+        from nnunet.training.network_training.network_trainer import NetworkTrainer
+        modes = {{"dp": {{"trainer": "nnUNetTrainerV2_DP", "data_parallel": True}}, "single": {{}}}}
+        before, after = modes.pop({first!r}), modes.popitem()[1]
+        first = train(**before, epochs=1, seed=1)
+        model = first.model_folder.with_name(
+            after.get("trainer", "nnUNetTrainerV2") + "__" + first.model_folder.name.split("__")[1])
+        shutil.copytree(first.fold_folder, model / "fold_0")
+        stored = safe.load_checkpoint(first.fold_folder / "model_final_checkpoint.model")
+        load = NetworkTrainer.load_checkpoint_ram
+        def compared(self, checkpoint, train=True):
+            load(self, checkpoint, train)
+            bare = lambda values: {{k.removeprefix("module."): v for k, v in values.items()}}
+            mine, theirs = bare(self.network.state_dict()), bare(stored["state_dict"])
+            found.append(mine.keys() == theirs.keys())
+            found.append(all(torch.equal(mine[k], theirs[k]) for k in mine))
+            own, steps = (each["state"] for each in
+                          (self.optimizer.state_dict(), stored["optimizer_state_dict"]))
+            found.append(len(own) > 0 and all(
+                torch.equal(own[n]["momentum_buffer"], steps[n]["momentum_buffer"]) for n in steps))
+        found = []
+        NetworkTrainer.load_checkpoint_ram = compared
+        second = train(**after, epochs=1, seed=1, extend=1, resume=True)
+        print(second.epochs_done, second.model_folder == model, found)
+        """
+    )
+    lines = run_python(code, planned, results=tmp_path).splitlines()
+    assert lines[-1] == "2 True [True, True, True]"
 
 
 def test_a_seed_repeats_the_training(planned, tmp_path, run_python):

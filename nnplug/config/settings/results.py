@@ -36,6 +36,7 @@ class Predict:
             and they can be restored, or those of the dataset.
         task: nnU-Net's name of the task that the model was trained on.
         data: how the dataset's sources are read, where that is known.
+        precision: ``auto`` is what stock nnU-Net does on that device.
     """
 
     input: Path | list[Path]
@@ -58,6 +59,7 @@ class Predict:
     planner: Planner = Planner()
     network: Network = "3d_fullres"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "full", "mixed"] = "auto"
     workers: int = 1
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnplug.engine import cascade
 from nnplug.engine.bundles.layout import PLANS, is_model
 from nnplug.engine.checkpoints import FINAL
 from nnplug.engine.safe import read_pickle
@@ -27,6 +28,7 @@ class Description:
         plans: the content of ``plans.pkl``.
         needs: class to package, as pip takes it, of the trainer and the preprocessor where
             they are not nnU-Net's own and somebody wrote it down.
+        first_stage: of a cascade's second stage, the name of the model whose masks it takes.
         source_labels: how to get back to the source's label values; see
             ``TaskFolder.source_labels``.
     """
@@ -40,6 +42,7 @@ class Description:
     plans: dict[str, Any]
     source_labels: dict[str, Any] | None
     needs: dict[str, str]
+    first_stage: str | None
 
 
 def describe(folder: Path) -> Description:
@@ -79,6 +82,7 @@ def describe(folder: Path) -> Description:
         plans,
         record.get("source_labels"),
         {**_needed(record), **_needed(record.get("preprocessor") or {})},
+        cascade.first_stage_name(name, info),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nnplug.engine import cascade
 from nnplug.engine.bundles.describe import Description, describe
 from nnplug.engine.bundles.layout import (
     ARCHITECTURE,
@@ -39,6 +40,8 @@ def write(
 ) -> Description:
     """Write the final checkpoints of a model and all that is needed to predict with them.
 
+    With a cascade's second stage goes its first, of the same folds.
+
     The files are those of ``nnUNet_export_model_to_zip``, without the absolute paths of the
     machine that trained the model; added are ``plans.json``, the weights of each fold as
     ``.safetensors`` and ``nnplug_bundle.json``.
@@ -57,32 +60,44 @@ def write(
     """
     about = describe(folder)
     chosen = tuple(folds or about.folds)
-    if missing := [fold for fold in chosen if fold not in about.folds]:
+    described = {folder: about}
+    if about.first_stage is not None:
+        first = cascade.beside(folder, about.first_stage)
+        described[first] = describe(first)
+    for path, model in described.items():
+        _check_folds(path, chosen, model.folds)
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, model in described.items():
+            hashes = {
+                name: _add(archive, f"{model.name}/{name}", content)
+                for name, content in _files(path, chosen)
+            }
+            manifest = {
+                "format": FORMAT,
+                "name": model.name,
+                "trainer": {
+                    "class": model.trainer,
+                    "qualified_name": model.qualified_name,
+                    "package": model.package,
+                    "version": model.version,
+                },
+                "licence": licence,
+                "dataset": _dataset(model, labels),
+                "created": dict(created),
+                "files": hashes,
+            }
+            content = json.dumps(manifest, indent=2).encode()
+            _add(archive, f"{model.name}/{MANIFEST}", content)
+    return about
+
+
+def _check_folds(folder: Path, chosen: Sequence[str], finished: Sequence[str]) -> None:
+    if missing := [fold for fold in chosen if fold not in finished]:
         raise ConfigError(
             f"{', '.join(missing)} is not there or not finished",
             where=str(folder),
-            hint=f"finished: {', '.join(about.folds)}",
+            hint=f"finished: {', '.join(finished)}",
         )
-    hashes: dict[str, str] = {}
-    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in _files(folder, chosen):
-            hashes[name] = _add(archive, f"{about.name}/{name}", content)
-        manifest = {
-            "format": FORMAT,
-            "name": about.name,
-            "trainer": {
-                "class": about.trainer,
-                "qualified_name": about.qualified_name,
-                "package": about.package,
-                "version": about.version,
-            },
-            "licence": licence,
-            "dataset": _dataset(about, labels),
-            "created": dict(created),
-            "files": hashes,
-        }
-        _add(archive, f"{about.name}/{MANIFEST}", json.dumps(manifest, indent=2).encode())
-    return about
 
 
 def _files(folder: Path, folds: Sequence[str]) -> Iterator[tuple[str, bytes | Path]]:

@@ -12,7 +12,8 @@ from pathlib import Path
 from nnplug.engine.bundles import manifest, trust
 from nnplug.engine.bundles.archive import Limits, unpack
 from nnplug.engine.bundles.describe import Description, describe
-from nnplug.engine.bundles.layout import is_model, unit_of
+from nnplug.engine.bundles.layout import MANIFEST, is_model, unit_of
+from nnplug.engine.hashing import sha256
 from nnplug.engine.safe import load_checkpoint, read_pickle
 from nnplug.errors import DataError, NnplugError, TrainingError
 
@@ -30,7 +31,8 @@ def install(
             give is kept as plain data.
 
     Returns:
-        What was installed, sorted by name.
+        What was installed, sorted by name; a model of several that is there already, file by
+        file (the first stage of two cascades), counts as well.
 
     Raises:
         DataError: not a bundle, damaged, hostile, too big, or a model is there already.
@@ -47,16 +49,20 @@ def install(
         staging = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix, dir=beside)))
         names = unpack(stream, str(bundle), staging, limits or Limits())
         units = sorted({unit for name in names if (unit := unit_of(name))})
-        for unit in units:
+        shared = [unit for unit in units if _is_there(staging / unit, models / unit)]
+        if len(shared) == len(units):
+            shared = []
+        new = [unit for unit in units if unit not in shared]
+        for unit in new:
             _refuse_existing(models / unit)
         with _naming(bundle, staging):
             described = _vet(staging, units, trusted=trusted is not None)
-        _move(staging, models, units)
+        _move(staging, models, new)
     return described
 
 
 def _check_trust(stream: io.BufferedReader, trusted: str | None, bundle: Path) -> None:
-    if trusted is not None and trusted.lower() != manifest.sha256(stream):
+    if trusted is not None and trusted.lower() != sha256(stream):
         raise DataError(
             "its SHA-256 is not the one that is trusted",
             where=str(bundle),
@@ -108,6 +114,15 @@ def _check_json(path: Path) -> None:
         json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise DataError("not JSON", where=str(path)) from error
+
+
+def _is_there(staged: Path, folder: Path) -> bool:
+    """Every file of it, the same."""
+    files = [path for path in staged.rglob("*") if path.is_file() and path.name != MANIFEST]
+    there = [folder / path.relative_to(staged) for path in files]
+    return all(path.is_file() for path in there) and list(map(sha256, files)) == [
+        *map(sha256, there)
+    ]
 
 
 def _refuse_existing(path: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 from nnplug.engine.bundles.layout import MANIFEST
+from nnplug.engine.hashing import sha256
 from nnplug.errors import DataError
 
 FORMAT = 1
@@ -61,12 +60,3 @@ def verify(folder: Path) -> None:
                 where=str(folder / name),
                 hint="the bundle was damaged or changed; get it again from its source",
             )
-
-
-def sha256(file: Path | io.BufferedReader) -> str:
-    """SHA-256 of a file's bytes from its start, hexadecimal."""
-    if isinstance(file, Path):
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()
