@@ -179,5 +179,7 @@ def _run(verb: str, task: Callable[[Mapping[str, Any], Catalog], T], overrides: 
     if isinstance(overrides, str):
         raise ConfigError(f"a list is wanted here: [{overrides!r}]", where=f"nnplug.{verb}")
     catalog = Catalog.build()
-    result: T = app.call(task, app.compose(verb, overrides, catalog), catalog)
+    config, files = app.compose(verb, overrides, catalog)
+    with files.named():
+        result: T = app.call(task, config, catalog)
     return result

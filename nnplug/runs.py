@@ -118,7 +118,7 @@ class Tracker(Protocol):
 
     It works in a process of its own, beside the training. Any method may raise or take long:
     the training neither notices nor waits, and what wasn't taken is offered again later, also
-    by another process. The same may be offered twice.
+    by another process. What can't be delivered has to raise; the same may be offered twice.
     """
 
     def open(self, run: RunInfo) -> None:

@@ -70,6 +70,8 @@ def test_an_experiment_overrides_several_groups_at_once(command: Command, tmp_pa
 defaults:
   - override /dataset: hippocampus
 network: 2d
+seed: 5
+tracking: [tensorboard]
 trainer: {epochs: 7}
 """
     put(tmp_path / "nnplug_conf", "experiment/quick_look", text)
@@ -78,6 +80,9 @@ trainer: {epochs: 7}
     assert code == 0
     assert composed["dataset"]["name"] == "Hippocampus"
     assert (composed["network"], composed["trainer"]["epochs"]) == ("2d", 7)
+    assert (composed["seed"], composed["tracking"]) == (5, ["tensorboard"])
+    _, out, _ = command("train", "--cfg", "job", "experiment=quick_look", "seed=6")
+    assert yaml.safe_load(out)["seed"] == 6
 
 
 def test_a_broken_file_of_the_user_is_named(command: Command, tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ def test_a_new_plugin_offers_what_was_asked_for(
     _, mine = subject(module)
     assert mine.problem is None
     wanted = list(KINDS) if kinds == ["all"] else kinds
-    shelves = {"converter": "converter", "trainer": "trainer"}
-    assert {*mine.offers} - {"configs"} == {shelves.get(kind, "remap") for kind in wanted}
+    shelves = {"remapper": "remap", "postprocess": "remap"}
+    assert {*mine.offers} - {"configs"} == {shelves.get(kind, kind) for kind in wanted}
     for loaded in [one for one in sys.modules if one.startswith(module.partition(".")[0])]:
         del sys.modules[loaded]
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import nnplug
+from nnplug.errors import ConfigError
+
 Command = Callable[..., tuple[int, str, str]]
 PLUGIN = """
 from nnplug.hookspecs import hookimpl
@@ -63,6 +66,14 @@ def test_a_plugins_file_is_named(command: Command, word: str, key: str, near: st
     file = f"{word.replace('=', '/')}.yaml"
     assert f"{key} in pkg://wrong_keys.conf/{file} (plugin wrong): there is no such key" in err
     assert f"did you mean {near}" in err
+
+
+@pytest.mark.parametrize("word", ["trainer=brief", "experiment=brief"])
+def test_functions_name_the_file_too(word: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        nnplug.train(["dataset=hippocampus", word])
+    file = f"{word.replace('=', '/')}.yaml"
+    assert f"in pkg://wrong_keys.conf/{file} (plugin wrong)" in str(told.value.where)
 
 
 def test_the_users_own_file_is_named(command: Command, tmp_path: Path) -> None:

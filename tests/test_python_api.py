@@ -50,7 +50,8 @@ def test_functions_compose_what_the_command_line_does(
     monkeypatch.chdir(tmp_path)
     code, out, _ = command(verb, "--cfg", "job", "--resolve", *overrides)
     assert code == 0
-    composed, printed = app.compose(verb, overrides, Catalog.build()), yaml.safe_load(out)
+    composed, _ = app.compose(verb, overrides, Catalog.build())
+    printed = yaml.safe_load(out)
     for one in (composed, printed):
         one.get("sweep", {}).pop("dir", None)  # named by the second
     assert composed == printed
@@ -60,7 +61,7 @@ def test_functions_compose_what_the_command_line_does(
 def test_functions_need_no_command_line_before_them(tmp_path: Path) -> None:
     code = (
         "from nnplug.catalog import Catalog\nfrom nnplug.config import app\n"
-        "print(app.compose('train', ['dataset=lunglobe'], Catalog.build())['dataset']['name'])"
+        "print(app.compose('train', ['dataset=lunglobe'], Catalog.build())[0]['dataset']['name'])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -17,7 +17,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
@@ -76,7 +76,7 @@ def run(verb: str, task: Task, catalog: Catalog, sweep: Sweep) -> None:
         assert isinstance(values, dict)
         called.append(True)
         try:
-            with origin.named():
+            with origin.Files.of(HydraConfig.get()).named():
                 return call(task, {str(key): value for key, value in values.items()}, catalog)
         except NnplugError as error:
             raised.append(error)
@@ -100,8 +100,10 @@ def run(verb: str, task: Task, catalog: Catalog, sweep: Sweep) -> None:
     sweep.conclude()
 
 
-def compose(verb: str, overrides: Sequence[str], catalog: Catalog) -> dict[str, Any]:
-    """The verb's config as plain data, without a command line.
+def compose(
+    verb: str, overrides: Sequence[str], catalog: Catalog
+) -> tuple[dict[str, Any], origin.Files]:
+    """The verb's config as plain data, and its files; without a command line.
 
     Raises:
         ConfigError: an override or a config file can't be composed.
@@ -110,11 +112,15 @@ def compose(verb: str, overrides: Sequence[str], catalog: Catalog) -> dict[str, 
     try:
         with hydra.initialize_config_module("nnplug.conf", version_base="1.3"):
             words = [*_in_full(overrides), NO_JOBS]
-            values = OmegaConf.to_container(hydra.compose(verb, words), resolve=True)
+            config = hydra.compose(verb, words, return_hydra_config=True)
+            files = origin.Files.of(config.hydra)
+            with flag_override(config, ["struct", "readonly"], False):
+                del config["hydra"]
+            values = OmegaConf.to_container(config, resolve=True)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise _translate(error, catalog) from None
     assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+    return {str(key): value for key, value in values.items()}, files
 
 
 def call(task: Task, values: Mapping[str, Any], catalog: Catalog) -> Any:

@@ -10,6 +10,7 @@ from nnplug import hookspecs
 from nnplug.scaffold.kinds import KINDS
 
 STDLIB = ("from dataclasses", "from pathlib", "from collections", "import json")
+WIDTH = 100
 
 
 def package(distribution: str, kinds: Sequence[str]) -> dict[str, str]:
@@ -40,9 +41,10 @@ def package(distribution: str, kinds: Sequence[str]) -> dict[str, str]:
         f"{source}/py.typed": "",
         f"{source}/conf/__init__.py": "",
         f"{source}/plugin.py": _filled("package/plugin.py", words),
-        f"{source}/options.py": _options(kinds, words),
         f"tests/test_{module}.py": _filled("package/tests.py", words),
     }
+    if _with_options(kinds):
+        made[f"{source}/options.py"] = _options(kinds, words)
     for kind in kinds:
         made[f"{source}/{kind}.py"] = _filled(f"{kind}/code", words)
         made[f"{source}/conf/{KINDS[kind].conf.format(name=name)}"] = _filled(f"{kind}/conf", words)
@@ -64,27 +66,44 @@ def _plugin(kinds: Sequence[str], words: dict[str, str]) -> dict[str, str]:
             f'    """{" and ".join(offered).capitalize()}."""\n    return [\n{listed}    ]\n'
         )
     further = [_filled(f"{kind}/hooks", words) for kind in kinds if _has(f"{kind}/hooks")]
-    types = ", ".join(sorted({KINDS[kind].spec for kind in kinds}))
     lines = [line for kind in kinds for line in KINDS[kind].imports]
-    lines += ["from nnplug.hookspecs import hookimpl", f"from nnplug.types import {types}"]
-    own = f"from {words['package']} import options"
-    return {"imports": f"{_sorted(lines)}\n\n{own}", "hooks": "".join([*hooks, *further])}
+    lines.append("from nnplug.hookspecs import hookimpl")
+    lines.append(_import("nnplug.types", {KINDS[kind].spec for kind in kinds}))
+    own = f"\n\nfrom {words['package']} import options" if _with_options(kinds) else ""
+    return {"imports": f"{_sorted(lines)}{own}", "hooks": "".join([*hooks, *further])}
 
 
 def _tests(kinds: Sequence[str], words: dict[str, str]) -> dict[str, str]:
-    suites = ", ".join(sorted({"PluginContract", *(KINDS[kind].contract for kind in kinds)}))
     lines = [line for kind in kinds for line in KINDS[kind].test_imports]
+    suites = {"PluginContract", *(KINDS[kind].contract for kind in kinds)}
+    lines.append(_import("nnplug.testing", suites))
     tests = "".join(_filled(f"{kind}/test", words) for kind in kinds)
-    imports = _sorted([*lines, f"from nnplug.testing import {suites}"])
-    return {"test_imports": imports, "tests": tests.rstrip("\n")}
+    return {"test_imports": _sorted(lines), "tests": tests.rstrip("\n")}
 
 
 def _options(kinds: Sequence[str], words: dict[str, str]) -> str:
     lead = (
         '"""The options of what this package offers: one dataclass each, checked when made."""\n\n'
-        "from __future__ import annotations\n\nfrom dataclasses import dataclass\n"
+        "from __future__ import annotations\n\n"
     )
-    return lead + "".join(f"\n\n{_filled(f'{kind}/options', words)}" for kind in kinds)
+    lines = [line for kind in kinds for line in KINDS[kind].option_imports]
+    imports = _sorted([*lines, "from dataclasses import dataclass"])
+    texts = [_filled(f"{kind}/options", words) for kind in _with_options(kinds)]
+    return "".join([lead, imports, "\n", *(f"\n\n{text}" for text in texts)])
+
+
+def _with_options(kinds: Sequence[str]) -> list[str]:
+    return [kind for kind in kinds if _has(f"{kind}/options")]
+
+
+def _import(module: str, names: Iterable[str]) -> str:
+    """One statement, in one line if it fits."""
+    names = sorted(names)
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= WIDTH:
+        return line
+    listed = "".join(f"    {name},\n" for name in names)
+    return f"from {module} import (\n{listed})"
 
 
 def _sorted(lines: Iterable[str]) -> str:

@@ -5,11 +5,8 @@ Run as ``python -m nnplug.testing._trainer_steps TRAINER FOLDER [OVERRIDE ...]``
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import nnplug
 from nnplug.catalog import Catalog
 from nnplug.errors import ConfigError
 from nnplug.testing import task
+from nnplug.testing._steps import take, tell
 
 PLACES = ("plans_file", "fold", "output_folder_base", "dataset_directory")
 
@@ -117,22 +115,8 @@ class Life:
 def main(name: str, folder: str, *options: str) -> None:
     """Take the steps in order; those after one that failed are not reached."""
     life = Life(name, Path(folder), list(options))
-    steps: list[Callable[[], None]] = [
-        *(life.mount, life.replay, life.train, life.resume, life.predict, life.stock)
-    ]
-    found: dict[str, str | None] = {}
-    for step in steps:
-        found[step.__name__] = "not reached" if any(found.values()) else _taken(step)
-    sys.stdout.write(json.dumps(found) + "\n")
-
-
-def _taken(step: Callable[[], None]) -> str | None:
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            step()
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return None
+    steps = (life.mount, life.replay, life.train, life.resume, life.predict, life.stock)
+    tell(take(steps))
 
 
 if __name__ == "__main__":

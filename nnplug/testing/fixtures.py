@@ -9,7 +9,8 @@ import pytest
 
 from nnplug.catalog import Catalog
 from nnplug.testing import host, task, volumes
-from nnplug.testing.trainer import Steps, live
+from nnplug.testing._steps import Steps
+from nnplug.testing.trainer import live
 
 
 @pytest.fixture

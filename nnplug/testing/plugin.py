@@ -18,8 +18,10 @@ from nnplug.testing.host import subject
 
 HEAVY = {"torch", "nnunet", "SimpleITK", "numpy", "scipy", "pandas", "skimage", "sklearn"}
 HEAVY |= {"batchgenerators", "pydicom", "PIL", "matplotlib", "hydra", "omegaconf"}
-GROUPS = ("converters", "remappers", "trainers", "writers", "trackers")
+GROUPS = ("converters", "remappers", "trainers", "planners", "preprocessors", "writers", "trackers")
 CONFIG_GROUPS = {"converter": "converters", "remap": "remappers", "trainer": "trainers"}
+CONFIG_GROUPS |= {"planner": "planners"}
+TARGETS = ("target", "target_2d", "cascade", "survey", "identifiers")
 
 
 class PluginContract:
@@ -71,9 +73,9 @@ class PluginContract:
         assert first == [entry.spec for entry in self._entries()]
 
     def test_every_target_can_be_imported(self) -> None:
-        """Targets, surveys and identifiers; the plugin's dependencies have to be installed."""
+        """All that a spec names; the plugin's dependencies have to be installed."""
         for entry in self._entries():
-            for name in ("target", "survey", "identifiers"):
+            for name in TARGETS:
                 target = getattr(entry.spec, name, "")
                 if target:
                     found = load(dataclasses.replace(entry.spec, target=target), entry.owner)
@@ -82,7 +84,7 @@ class PluginContract:
     def test_options_are_plain_frozen_data(self) -> None:
         """They travel to workers and into records, and nobody may change them on the way."""
         for entry in self._entries():
-            options = entry.spec.options
+            options = getattr(entry.spec, "options", None)
             if options is None:
                 continue
             assert options.__dataclass_params__.frozen, f"{options.__name__} is not frozen"

@@ -8,7 +8,6 @@ from typing import Any
 
 from nnplug.catalog import load
 from nnplug.config.build import build
-from nnplug.data import remapping
 from nnplug.testing.host import subject
 from nnplug.types import ValueRemapper, VoxelRemapper
 
@@ -110,6 +109,8 @@ class RemapperContract:
 
     def test_there_is_a_way_back(self) -> None:
         """Where the suite says so: each result comes from one value."""
+        from nnplug.data import remapping
+
         if not self.invertible:
             return
         step = remapping.Step(self.remapper, self._make())

@@ -18,10 +18,11 @@ DATASET = (
     *("dataset.name=Tiny", "dataset.task_id=990", "dataset.channels={0: MR}"),
     "dataset.labels={background: 0, shell: 1, core: 2}",
 )
+PLAIN = ("convert.qc=false", "device=cpu", "workers=1")
 SMALL = (
     *("trainer.batches_per_epoch=2", "trainer.val_batches_per_epoch=1", "trainer.batch_size=2"),
     *("trainer.base_num_features=4", "trainer.patch_size=[16,16,16]"),
-    *("convert.qc=false", "device=cpu", "workers=1", "seed=1"),
+    "seed=1",
 )
 
 
@@ -52,10 +53,15 @@ def environment() -> dict[str, str]:
     return {**kept, "OMP_NUM_THREADS": "1", "NNPLUG_CACHE": "off"}
 
 
-def overrides(folder: Path) -> list[str]:
-    """What names the task below ``folder``, for every verb that trains."""
+def data_overrides(folder: Path) -> list[str]:
+    """What names the task below ``folder``, for every verb that plans."""
     where = [f"dataset.source={folder / 'source'}", f"paths.root={folder / 'root'}"]
-    return [*DATASET, *where, *SMALL]
+    return [*DATASET, *where, *PLAIN]
+
+
+def overrides(folder: Path) -> list[str]:
+    """The same for every verb that trains, with a small network."""
+    return [*data_overrides(folder), *SMALL]
 
 
 @functools.cache
@@ -64,10 +70,8 @@ def _prepared() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     write_source(folder / "source")
     command = [sys.executable, "-m", "nnplug", "plan", "--no-plugins"]
-    plain = [word for word in overrides(folder) if not word.startswith(("trainer.", "seed"))]
-    done = subprocess.run(
-        [*command, *plain], env=environment(), cwd=folder, capture_output=True, text=True
-    )
+    command += data_overrides(folder)
+    done = subprocess.run(command, env=environment(), cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from nnplug.testing import task
-
-Steps = Mapping[str, str | None]
+from nnplug.testing._steps import Steps, told
 
 
 class TrainerContract:
@@ -66,10 +62,5 @@ class TrainerContract:
 def live(trainer: str, folder: Path, options: Sequence[str] = ()) -> Steps:
     """Take a trainer through its life in a new process."""
     task.copy_task(folder)
-    command = [sys.executable, "-m", "nnplug.testing._trainer_steps", trainer, str(folder)]
-    done = subprocess.run(
-        [*command, *options], env=task.environment(), cwd=folder, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    steps: Steps = json.loads(done.stdout.splitlines()[-1])
+    steps: Steps = told("_trainer_steps", trainer, str(folder), *options, folder=folder)
     return steps

@@ -58,9 +58,14 @@ def test_the_first_hour(fresh_bin: Path, shared_data: Path, tmp_path: Path) -> N
         for path in sorted((shared_data / "hippocampus" / kind).glob("*.nii.gz"))[:6]:
             name = path.name.removesuffix(".nii.gz")
             write_vox(path, tmp_path / "vox" / kind / f"{name}.vox")
-    chosen = ["dataset=hippocampus", "trainer=mine", "converter=mine", "dataset.source=vox", *SMALL]
-    said = script("nnplug", "train", *chosen, "trainer.options.smoothing=0.2")
+    chosen = ["dataset=hippocampus", "trainer=mine", "converter=mine", "planner=mine"]
+    chosen += ["dataset.source=vox", *SMALL]
+    more = ["trainer.options.smoothing=0.2", "experiment=mine_tracked"]
+    said = script("nnplug", "train", *chosen, *more)
     assert "nnUNetTrainerV2_Mine" in said
+    files = tmp_path.glob("nnplug_data/nnUNet_trained_models/nnUNet/*/*/*Mine*/fold_0/*.jsonl")
+    (told,) = [path for path in files if path.name != "progress.jsonl"]
+    assert [*map(json.loads, told.read_text().splitlines())][-1]["status"] == "finished"
     (model,) = tmp_path.glob("nnplug_data/nnUNet_trained_models/nnUNet/*/*/*Mine*")
     predict = [f"model={model}", "folds=[0]", "input=vox/images", "device=cpu", "workers=1"]
     predict += ["dataset=hippocampus", "converter=mine", "trainer=mine"]
@@ -78,7 +83,7 @@ def test_the_first_hour(fresh_bin: Path, shared_data: Path, tmp_path: Path) -> N
 
 
 def test_each_kind_alone_passes_its_own_tests(fresh_bin: Path, tmp_path: Path) -> None:
-    for kind in ("converter", "remapper", "postprocess"):
+    for kind in ("converter", "remapper", "tracker", "postprocess"):
         name = f"nnplug-only-{kind}"
         run_command([str(fresh_bin / "nnplug"), "new-plugin", name, "--kind", kind], tmp_path)
         project = tmp_path / name

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nnplug.testing.trainer import Steps, live
+from nnplug.testing._steps import Steps
+from nnplug.testing.trainer import live
 
 pytestmark = pytest.mark.slow
 

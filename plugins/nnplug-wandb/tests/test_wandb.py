@@ -7,12 +7,15 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nnplug.catalog import Catalog
+from nnplug.runs import RunInfo
+from nnplug.testing import TrackerContract
 
 BLOCK, WHOLE, LAST = 1 << 15, 1, 4
 TELL = """
@@ -35,22 +38,29 @@ assert "torch" not in sys.modules
 """
 
 
+def kept(folder: Path) -> Iterator[Any]:
+    """Every record of the runs below a folder, the oldest first."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb")):
+        for data in _logged(path.read_bytes()):
+            record = Record()
+            record.ParseFromString(data)
+            yield record
+
+
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """Every record of the run's file."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
     folder = tmp_path_factory.mktemp("run")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
-    subprocess.run([sys.executable, "-c", TELL, str(folder)], check=True, env=kept, timeout=120)
-    (path,) = folder.glob("wandb/offline-run-*-abc/run-abc.wandb")
-    assert list(path.parent.glob("files/media/images/*.png"))
-    found = []
-    for data in _logged(path.read_bytes()):
-        record = Record()
-        record.ParseFromString(data)
-        found.append(record)
-    return found
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("WANDB")
+    }
+    subprocess.run(
+        [sys.executable, "-c", TELL, str(folder)], check=True, env=environment, timeout=120
+    )
+    assert list(folder.glob("wandb/offline-run-*-abc/files/media/images/*.png"))
+    return list(kept(folder))
 
 
 def _logged(data: bytes) -> Iterator[bytes]:
@@ -73,8 +83,12 @@ def _items(items: Any) -> dict[str, Any]:
     return {".".join(item.nested_key) or item.key: json.loads(item.value_json) for item in items}
 
 
+def _history(records: Iterable[Any]) -> list[dict[str, Any]]:
+    return [_items(record.history.item) for record in records if record.HasField("history")]
+
+
 def test_figures_by_epoch_and_the_scores(records: list[Any]) -> None:
-    history = [_items(record.history.item) for record in records if record.HasField("history")]
+    history = _history(records)
     assert [(row["epoch"], row["train_loss"]) for row in history] == [(1, 0.5), (2, 0.25)]
     assert history[0]["dice.core"] == 0.25
     summary = {}
@@ -98,3 +112,13 @@ def test_offline_is_the_default() -> None:
     options = Catalog.build().trackers.get("wandb").spec.options
     assert options is not None
     assert options().mode == "offline"
+
+
+@pytest.mark.slow
+class TestTracker(TrackerContract):
+    plugin = "nnplug_wandb.plugin"
+    tracker = "wandb"
+
+    def history(self, run: RunInfo, figure: str) -> Mapping[int, float]:
+        rows = _history(kept(run.folder))
+        return {row["epoch"]: row[figure] for row in rows if figure in row}
