@@ -40,7 +40,8 @@ def predict_in_float16(trainer: Any) -> None:
     """
     import torch
 
-    if not torch.ops.mkldnn._is_mkldnn_fp16_supported():
+    onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not (onednn and torch.ops.mkldnn._is_mkldnn_fp16_supported()):
         raise ConfigError(
             "this CPU can't predict in mixed precision: it doesn't compute in float16",
             where="precision",
