@@ -23,6 +23,7 @@ from nnplug.types import (
     PlannerSpec,
     PreprocessorSpec,
     RemapperSpec,
+    SearchSpec,
     Spec,
     TrackerSpec,
     TrainerSpec,
@@ -42,6 +43,7 @@ S = TypeVar(
     PreprocessorSpec,
     WriterSpec,
     TrackerSpec,
+    SearchSpec,
 )
 
 
@@ -147,6 +149,7 @@ class Catalog:
     preprocessors: Shelf[PreprocessorSpec]
     writers: Shelf[WriterSpec]
     trackers: Shelf[TrackerSpec]
+    searches: Shelf[SearchSpec]
     config_paths: list[tuple[Plugin, str]] = field(default_factory=list)
 
     @classmethod
@@ -165,6 +168,7 @@ class Catalog:
         preprocessors = Shelf("preprocessor", PreprocessorSpec, host, _unlisted(stock.preprocessor))
         writers = Shelf("format", WriterSpec, host)
         trackers = Shelf("tracker", TrackerSpec, host)
+        searches = Shelf("search", SearchSpec, host)
         converters.fill("nnplug_converters")
         remappers.fill("nnplug_remappers")
         trainers.fill("nnplug_trainers")
@@ -172,12 +176,13 @@ class Catalog:
         preprocessors.fill("nnplug_preprocessors")
         writers.fill("nnplug_writers")
         trackers.fill("nnplug_trackers")
+        searches.fill("nnplug_searches")
         paths = _config_paths(host)
         if os.environ.get(STRICT_VARIABLE) == "1" and not forgiving:
             _refuse_broken(host)
         return cls(
             *(host, converters, remappers, trainers, planners, preprocessors),
-            *(writers, trackers, paths),
+            *(writers, trackers, searches, paths),
         )
 
 

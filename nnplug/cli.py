@@ -126,7 +126,7 @@ def _unknown_verb(word: str) -> ConfigError:
 def _run(verb: str, arguments: list[str]) -> None:
     from nnplug.catalog import Catalog
     from nnplug.config import app
-    from nnplug.sweeps.launcher import Jobs
+    from nnplug.sweeps.command import Jobs
 
     flags = FLAGS.get(verb, {})
     words = [flags.get(argument, argument) for argument in arguments]

@@ -24,6 +24,7 @@ from nnplug.types import (
     PlannerSpec,
     PreprocessorSpec,
     RemapperSpec,
+    SearchSpec,
     TrackerSpec,
     TrainerSpec,
     WriterSpec,
@@ -230,6 +231,26 @@ def nnplug_trackers() -> Iterable[TrackerSpec]:
         @hookimpl
         def nnplug_trackers():
             return [TrackerSpec("mine", "nnplug_mine.tracker:Tracker", options=MineOptions)]
+    """
+    raise NotImplementedError
+
+
+@hookspec(since="1.0")
+def nnplug_searches() -> Iterable[SearchSpec]:
+    """Searches over the configuration of this plugin, instead of every combination.
+
+    When: the catalog is built, once a process. The target is imported by a sweep with
+    ``sweep/search=NAME``.
+
+    Result: specs. The target is a class with the methods of :class:`nnplug.search.Search`.
+
+    Errors: a name that another plugin has can't be used until one of them is gone.
+
+    Example::
+
+        @hookimpl
+        def nnplug_searches():
+            return [SearchSpec("mine", "nnplug_mine.search:Search", options=MineOptions)]
     """
     raise NotImplementedError
 

@@ -380,6 +380,23 @@ class TrackerSpec:
     summary: str = ""
 
 
+@dataclass(frozen=True)
+class SearchSpec:
+    """A search by name.
+
+    Attributes:
+        name: what the user writes in ``sweep/search=NAME``.
+        target: ``"package.module:Class"``, a :class:`nnplug.search.Search`.
+        options: a dataclass; its fields are keys below ``sweep.search.``.
+        summary: one line for ``nnplug plugins``.
+    """
+
+    name: str
+    target: str
+    options: type | None = None
+    summary: str = ""
+
+
 Spec = (
     ConverterSpec
     | RemapperSpec
@@ -388,4 +405,5 @@ Spec = (
     | PreprocessorSpec
     | WriterSpec
     | TrackerSpec
+    | SearchSpec
 )

@@ -19,8 +19,8 @@ from typing import Any
 
 RECORD = Path(__file__).with_suffix(".txt")
 MODULES = (
-    *("nnplug", "nnplug.types", "nnplug.runs", "nnplug.hookspecs", "nnplug.errors"),
-    *("nnplug.layout", "nnplug.survey", "nnplug.rois", "nnplug.testing"),
+    *("nnplug", "nnplug.types", "nnplug.runs", "nnplug.search", "nnplug.hookspecs"),
+    *("nnplug.errors", "nnplug.layout", "nnplug.survey", "nnplug.rois", "nnplug.testing"),
     *("nnplug.testing.fixtures", "nnplug.testing.volumes", "nnplug.formats.itk"),
     "nnplug.formats.nrrd",
 )

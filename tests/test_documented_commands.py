@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep
 
 from nnplug.catalog import Catalog
 from nnplug.cli import VERBS
@@ -49,9 +51,18 @@ def _datasets() -> Iterator[tuple[str, str]]:
         yield from re.findall(pattern, text, re.DOTALL)
 
 
-def _first(override: str) -> str:
+def _first(word: str) -> str:
     """The first job's of a sweep's values."""
-    return re.sub(r"^([^=]+=[^,\[{(]+),.*", r"\1", override)
+    if word.startswith("-"):
+        return word
+    override = OverridesParser.create().parse_override(word)
+    if not override.is_sweep_override():
+        return word
+    value = override.value()
+    low = (
+        value.start if isinstance(value, IntervalSweep) else next(override.sweep_string_iterator())
+    )
+    return f"{override.get_key_element()}={low}"
 
 
 @pytest.mark.parametrize(("page", "line"), list(_commands()))

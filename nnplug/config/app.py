@@ -14,7 +14,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
-from hydra.plugins.launcher import Launcher
+from hydra.plugins.plugin import Plugin
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
@@ -29,7 +29,7 @@ from nnplug.errors import ConfigError, NnplugError, StorageError
 
 USER_CONF_VARIABLE = "NNPLUG_CONF"
 USER_CONF_FOLDER = "nnplug_conf"
-NO_JOBS = "hydra/launcher=basic"
+NO_JOBS = ("hydra/launcher=basic", "hydra/sweeper=basic")
 
 SHORT = {"resume": "resume.newest", "pretrained": "pretrained.model"}
 
@@ -40,12 +40,12 @@ class Sweep(Protocol):
     """What ``-m`` does."""
 
     @property
-    def launcher(self) -> type[Launcher]:
+    def plugins(self) -> Sequence[type[Plugin]]:
         """Offered to Hydra."""
         ...
 
     def __call__(self, config: DictConfig) -> Any:
-        """Called for each job by other launchers than that one."""
+        """Called for each job by launchers that are not among these."""
         ...
 
     def conclude(self) -> None:
@@ -65,7 +65,8 @@ def run(verb: str, task: Task, catalog: Catalog, sweep: Sweep) -> None:
     _offer(catalog)
     sys.argv[1:] = _in_full(sys.argv[1:])
     guard.check_flags(sys.argv[1:])
-    Plugins.instance().register(sweep.launcher)
+    for plugin in sweep.plugins:
+        Plugins.instance().register(plugin)
     raised: list[NnplugError] = []
     called: list[bool] = []
 
@@ -111,7 +112,7 @@ def compose(
     _offer(catalog)
     try:
         with hydra.initialize_config_module("nnplug.conf", version_base="1.3"):
-            words = [*_in_full(overrides), NO_JOBS]
+            words = [*_in_full(overrides), *NO_JOBS]
             config = hydra.compose(verb, words, return_hydra_config=True)
             files = origin.Files.of(config.hydra)
             with flag_override(config, ["struct", "readonly"], False):

@@ -13,10 +13,14 @@ from omegaconf import OmegaConf
 from nnplug.catalog import Catalog, Shelf
 
 SCHEME = "catalog"
+SEARCH = "sweep/search"
+SWEEPER = {"override /hydra/sweeper@_global_.hydra.sweeper": "search"}
 
 
 class CatalogSource(ConfigSource):
-    """What plugins offer, below ``converter``, ``remap``, ``trainer`` and ``planner``."""
+    """What plugins offer, below ``converter``, ``remap``, ``trainer``, ``planner`` and
+    ``sweep/search``.
+    """
 
     catalog: Catalog
 
@@ -31,7 +35,8 @@ class CatalogSource(ConfigSource):
 
     def is_group(self, config_path: str) -> bool:
         """Whether this is one of the groups, or their root."""
-        return config_path.strip("/") in ("", *self._shelves())
+        wanted = config_path.strip("/")
+        return any(f"/{group}/".startswith(f"/{wanted}/") for group in ["", *self._shelves()])
 
     def is_config(self, config_path: str) -> bool:
         """Whether a plugin offers that."""
@@ -41,11 +46,16 @@ class CatalogSource(ConfigSource):
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         """The groups, or the names in one."""
         group = config_path.strip("/")
-        if group == "":
-            return [] if results_filter == ObjectType.CONFIG else sorted(self._shelves())
-        if results_filter == ObjectType.GROUP or group not in self._shelves():
-            return []
-        return self._shelves()[group].names()
+        within = f"{group}/".lstrip("/")
+        found: set[str] = set()
+        if results_filter != ObjectType.CONFIG:
+            inner = [
+                name.removeprefix(within) for name in self._shelves() if name.startswith(within)
+            ]
+            found.update(name.removeprefix(within).partition("/")[0] for name in inner)
+        if results_filter != ObjectType.GROUP and group in self._shelves():
+            found.update(self._shelves()[group].names())
+        return sorted(found)
 
     def load_config(self, config_path: str) -> ConfigResult:
         """The defaults of what is offered by that name."""
@@ -56,6 +66,8 @@ class CatalogSource(ConfigSource):
         options = option_defaults(getattr(entry.spec, "options", None))
         if group == "trainer":
             options = {**entry.spec.defaults, "options": options}
+        if group == SEARCH:
+            options |= {"constraints": None, "trial": None, "defaults": [SWEEPER, "_self_"]}
         return ConfigResult(
             provider=f"plugin {entry.owner.name}",
             path=f"{SCHEME}://",
@@ -70,6 +82,7 @@ class CatalogSource(ConfigSource):
             "remap": catalog.remappers,
             "trainer": catalog.trainers,
             "planner": catalog.planners,
+            SEARCH: catalog.searches,
         }
 
 

@@ -90,7 +90,12 @@ def objectives(value: Any) -> tuple[str, ...]:
     )
 
 
-def check_objective(value: Any, labels: Sequence[str]) -> None:
+def more_is_better(name: str) -> bool:
+    """Whether a figure is the better the larger it is."""
+    return name not in ("loss", "train_loss", "seconds") and not name.startswith("false_")
+
+
+def check_objective(value: Any, labels: Sequence[str], key: str = "objective") -> None:
     """Raise a ConfigError for a figure that a training does not give."""
     for name in objectives(value):
         metric, _, label = name.partition(".")
@@ -98,7 +103,7 @@ def check_objective(value: Any, labels: Sequence[str]) -> None:
         if name not in FIGURES and not known:
             raise ConfigError(
                 f"there is no figure {name!r}",
-                where="objective",
+                where=key,
                 hint=f"one of {', '.join((*FIGURES, *METRICS))}, the latter also as METRIC.LABEL "
                 f"with {', '.join(labels)}",
             )

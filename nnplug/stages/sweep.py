@@ -22,7 +22,8 @@ from nnplug.sweeps.jobs import RUNNING, WAITING
 from nnplug.sweeps.table import Row
 
 WATCH_SECONDS = 2.0
-OUTPUT = Console(highlight=False, soft_wrap=True)
+# Values such as [z,y] are no markup.
+OUTPUT = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 def main(arguments: list[str]) -> None:

@@ -18,7 +18,10 @@ from nnplug.testing.host import subject
 
 HEAVY = {"torch", "nnunet", "SimpleITK", "numpy", "scipy", "pandas", "skimage", "sklearn"}
 HEAVY |= {"batchgenerators", "pydicom", "PIL", "matplotlib", "hydra", "omegaconf"}
-GROUPS = ("converters", "remappers", "trainers", "planners", "preprocessors", "writers", "trackers")
+GROUPS = (
+    *("converters", "remappers", "trainers", "planners", "preprocessors", "writers"),
+    *("trackers", "searches"),
+)
 CONFIG_GROUPS = {"converter": "converters", "remap": "remappers", "trainer": "trainers"}
 CONFIG_GROUPS |= {"planner": "planners"}
 TARGETS = ("target", "target_2d", "cascade", "survey", "identifiers")

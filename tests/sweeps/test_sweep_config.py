@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from nnplug.config.sweeping import check_objective, sweep_settings
+from nnplug.config.searching import search_settings
+from nnplug.config.sweeping import check_objective, more_is_better, sweep_settings
 from nnplug.errors import ConfigError
 from nnplug.sweeps import table
 from nnplug.sweeps.jobs import Job, job_name, of
@@ -137,3 +138,35 @@ def test_a_folder_without_jobs(
     code, _, err = command("sweep", "status", str(tmp_path))
     assert code == 5
     assert "no job of a sweep" in err
+
+
+def test_lists_are_shown_as_they_are(
+    swept: Callable[..., Path], command: Callable[..., tuple[int, str, str]]
+) -> None:
+    folder = swept({"axes=[z,y]": 0.5, "axes=[]": 0.7})
+    for what in ("status", "table"):
+        _, out, _ = command("sweep", what, str(folder))
+        assert "[z,y]" in out
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value", "broken"),
+    [
+        ({"high": 3}, 4.0, 1.0),
+        ({"high": 3}, 1.0, -2.0),
+        ({"low": 3}, 1.0, 2.0),
+        ({"low": 1, "high": 3}, 2.5, -0.5),
+        ({"low": 1, "high": 3}, 0.5, 0.5),
+    ],
+)
+def test_how_far_a_figure_is_outside(bounds: dict[str, float], value: float, broken: float) -> None:
+    config = {"sweep": {"search": {"name": "s", "constraints": {"seconds": bounds}}}}
+    assert search_settings(config).constraints["seconds"].broken(value) == pytest.approx(broken)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("val_dice", True), ("jaccard", True), ("loss", False), ("false_positive_rate.core", False)],
+)
+def test_which_figures_are_the_better_the_larger(name: str, more: bool) -> None:
+    assert more_is_better(name) is more

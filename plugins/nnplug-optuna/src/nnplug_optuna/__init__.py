@@ -1,0 +1,1 @@
+"""Searches over nnplug's configuration with Optuna."""
