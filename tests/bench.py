@@ -22,6 +22,7 @@ from pathlib import Path
 import bench_conversion
 import bench_memory
 import bench_plugins
+import bench_sweeps
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -138,6 +139,7 @@ def main() -> None:
         grown = list(growth(Path(name))) if SERIES else []
         peaks = [f"| {what} | {peak:.2f} |" for what, peak in bench_memory.peaks(Path(name))]
         many = list(bench_plugins.rows(Path(name) / "plugins"))
+        swept = list(bench_sweeps.rows(Path(name) / "sweeps"))
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     text = f"""\
 # Benchmarks
@@ -167,6 +169,13 @@ What installed plugins cost at start, each with {bench_plugins.SPECS} trainers:
 | command | {bench_plugins.FEW} plugins | {bench_plugins.MANY} plugins | difference |
 | --- | --- | --- | --- |
 {chr(10).join(many)}
+
+Sweeps of {bench_sweeps.JOBS} jobs that sleep for a second, {bench_sweeps.AT_ONCE} at once, with
+the start of the command:
+
+| engine | time | a job beyond its second |
+| --- | --- | --- |
+{chr(10).join(swept)}
 
 {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {versions}.
 """
