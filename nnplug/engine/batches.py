@@ -106,6 +106,8 @@ def watch_batches(trainer: Any, watch: Watch) -> list[Watched]:
         loader: Any = getattr(trainer, name, None)
         if isinstance(getattr(loader, "_data", None), dict):
             loader._data = board.NotedCases(loader._data, int(trainer.batch_size))
+    for generator in (trainer.tr_gen, trainer.val_gen):
+        watch.workers.follow(generator)
     trainer.tr_gen = Watched(trainer.tr_gen, watch, "a training batch")
     trainer.val_gen = Watched(trainer.val_gen, watch, "a validation batch")
     return [trainer.tr_gen, trainer.val_gen]

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 import psutil
 
@@ -24,10 +25,17 @@ class Workers:
     def __init__(self) -> None:
         self._others = set(multiprocessing.active_children())
         self._known: set[BaseProcess] = set()
+        self._augmenters: list[Any] = []
+
+    def follow(self, augmenter: Any) -> None:
+        """Know all workers of a batchgenerators augmenter, also who dies as soon as it starts."""
+        self._augmenters.append(augmenter)
 
     def look(self) -> list[BaseProcess]:
         """All of them, those that have ended too."""
         self._known |= set(multiprocessing.active_children()) - self._others
+        for augmenter in self._augmenters:
+            self._known.update(getattr(augmenter, "_processes", ()))
         return list(self._known)
 
     def lost(self) -> str | None:
