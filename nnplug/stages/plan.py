@@ -64,8 +64,12 @@ def prepare(settings: ModelSettings, catalog: Catalog, folders: Folders) -> str:
 
 
 def look(settings: ModelSettings, catalog: Catalog, folders: Folders) -> Look:
-    """Whether the task is planned and preprocessed as it is now."""
-    from nnplug.engine import planning
+    """Whether the task is planned and preprocessed as it is now.
+
+    Raises:
+        DataError: the network needs another stage than the plans have.
+    """
+    from nnplug.engine import planning, plans
 
     name, network = settings.dataset.task, settings.network
     task = TaskFolder(folders.task(name))
@@ -75,6 +79,8 @@ def look(settings: ModelSettings, catalog: Catalog, folders: Folders) -> Look:
     known = planning.stamped(folders, name, network, planner.identifier)
     if not planning.is_planned(folders, name, network, planner.identifier):
         return Look("missing", "no plans, or not all cases")
+    path = plans.plans_file(folders, name, network, planner.identifier)
+    plans.stage_of(plans.read(path), network, path)
     if known is None:
         return Look("done", "without nnplug")
     if known != _state(task, planner, packages):

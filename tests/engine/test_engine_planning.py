@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +139,29 @@ def test_derive_refuses_names(planned, name):
 def test_one_stage_has_no_cascade(planned):
     with pytest.raises(DataError, match="3d_fullres"):
         plans.describe(at(planned), TASK, "3d_lowres")
+
+
+def test_a_dry_run_of_an_impossible_cascade_says_so(planned, script_env):
+    words = ["dataset.name=Tiny", "dataset.task_id=901", "dataset.channels={0: CT, 1: MR}"]
+    words += ["dataset.labels={background: 0, shell: 1, core: 2}", "--dry-run"]
+    f = at(planned)
+    folders = {
+        "nnUNet_raw_data_base": f.raw_base,
+        "nnUNet_preprocessed": f.preprocessed,
+        "RESULTS_FOLDER": f.results,
+    }
+    done = [
+        subprocess.run(
+            [sys.executable, "-m", "nnplug", "train", *words, f"network={network}"],
+            env={**script_env(planned), **{k: str(v) for k, v in folders.items()}},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for network in ("3d_fullres", "3d_cascade_fullres")
+    ]
+    assert [one.returncode for one in done] == [0, 5], done
+    assert "needs two stages" in done[1].stderr
 
 
 def test_derived_plans_are_the_same_for_both_stages(tmp_path):
