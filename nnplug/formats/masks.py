@@ -113,14 +113,19 @@ def _read_masks(
     paths = list(files.values())
     chosen = choose(list(files), labels, options)
     used = [i for indices in chosen.values() for i in indices]
-    grid = read_image(paths[used[0] if used else 0], form)
+    first = paths[used[0] if used else 0]
+    grid = read_image(first, form)
     empty: list[str] = []
+
+    def region(index: int) -> NDArray[np.bool_]:
+        path = paths[index]
+        return _region(grid if path == first else read_image(path, form), grid, path)
 
     def masks() -> Iterator[tuple[str, NDArray[np.bool_]]]:
         for label, indices in chosen.items():
-            mask = _region(paths[indices[0]], grid, form)
+            mask = region(indices[0])
             for index in indices[1:]:
-                mask |= _region(paths[index], grid, form)
+                mask |= region(index)
             if mask.any():
                 yield label, mask
             else:
@@ -134,11 +139,10 @@ def _read_masks(
     return label, notes
 
 
-def _region(path: Path, grid: sitk.Image, form: Form) -> NDArray[np.bool_]:
+def _region(image: sitk.Image, grid: sitk.Image, path: Path) -> NDArray[np.bool_]:
     import numpy as np
     import SimpleITK as sitk
 
-    image = read_image(path, form)
     if not _same_grid(image, grid):
         raise SourceError(
             "this mask lies on another grid than the first one",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -41,3 +42,13 @@ def install_wheels(python: str, wheels: Path) -> None:
     """Install every wheel in a folder without what it depends on."""
     pip = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
     run_command([*pip, *map(str, wheels.glob("*.whl"))], wheels)
+
+
+def copy_scans(shared_data: Path, source: Path, cases: int) -> None:
+    """The first scans of the hippocampus cohort and their labels."""
+    images = sorted((shared_data / "hippocampus" / "images").glob("*.nii.gz"))[:cases]
+    for image in images:
+        for kind in ("images", "labels"):
+            copy = source / kind / image.name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(image.parents[1] / kind / image.name, copy)

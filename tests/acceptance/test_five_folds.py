@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from acceptance_tools import NNUNET_VARIABLES
+from acceptance_tools import NNUNET_VARIABLES, copy_scans
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -44,12 +43,7 @@ def start(folder: Path, network: str, fold: int, *more: str) -> subprocess.Popen
 def folder(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some of the scans."""
     made = tmp_path_factory.mktemp("five")
-    images = sorted((shared_data / "hippocampus" / "images").glob("*.nii.gz"))[:CASES]
-    for image in images:
-        for kind in ("images", "labels"):
-            copy = made / "source" / kind / image.name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(image.parents[1] / kind / image.name, copy)
+    copy_scans(shared_data, made / "source", CASES)
     return made
 
 

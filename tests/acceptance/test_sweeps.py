@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from acceptance_tools import NNUNET_VARIABLES, Run
+from acceptance_tools import NNUNET_VARIABLES, Run, copy_scans
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -23,12 +22,7 @@ CASES = 10
 def folder(nnplug: Run, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some of the scans."""
     made = tmp_path_factory.mktemp("sweeps")
-    images = sorted((shared_data / "hippocampus" / "images").glob("*.nii.gz"))[:CASES]
-    for image in images:
-        for kind in ("images", "labels"):
-            copy = made / "source" / kind / image.name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(image.parents[1] / kind / image.name, copy)
+    copy_scans(shared_data, made / "source", CASES)
     return made
 
 
