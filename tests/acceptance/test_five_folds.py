@@ -53,7 +53,7 @@ def test_folds_started_at_once_and_killed_end_complete(folder: Path, network: st
     for round_ in range(2):
         running = [start(folder, network, fold) for fold in range(5)]
         for process in dice.sample(running, 5):
-            time.sleep(dice.uniform(1, 15 + 15 * round_))
+            time.sleep(dice.uniform(0.5, 8 * (1 + round_)))
             process.kill()
         for process in running:
             process.wait(60)
