@@ -117,11 +117,18 @@ class Host:
                 results.extend([(plugin, item) for item in answer])
         return results
 
-    def calls(self, hook: str) -> Iterator[tuple[Plugin, Callable[..., Any]]]:
-        """Each usable plugin's implementations of one hook; they take its arguments by name."""
-        for plugin in self.plugins:
-            for implementation in self._implementations.get(plugin.name, {}).get(hook, ()):
-                yield plugin, implementation
+    def calls(self, hook: str) -> list[tuple[Plugin, Implementation]]:
+        """Each usable plugin's implementations of one hook; they take its arguments by name.
+
+        Those marked ``tryfirst`` come first and those marked ``trylast`` last, each in the order
+        of the plugins' names.
+        """
+        found = [
+            (plugin, implementation)
+            for plugin in self.plugins
+            for implementation in self._implementations.get(plugin.name, {}).get(hook, ())
+        ]
+        return sorted(found, key=lambda call: call[1].place)
 
     @contextmanager
     def _guarded(self, plugin: Plugin, doing: str = "") -> Iterator[None]:
