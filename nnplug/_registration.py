@@ -40,14 +40,17 @@ class Implementation:
         return self.function(**{name: given[name] for name in self.arguments})
 
 
-def implementations(module: object) -> dict[str, list[Implementation]]:
+def implementations(module: object, known: dict[str, Any]) -> dict[str, list[Implementation]]:
     """The marked functions of a module (or object), by hook.
+
+    Args:
+        module: the plugin.
+        known: the hooks that there are, see :func:`hooks`.
 
     Raises:
         PluginError: it can't be a plugin.
     """
     _check_api(getattr(module, API_NAME, None))
-    known = hooks()
     found: dict[str, list[Implementation]] = {}
     for name in dir(module):
         function = getattr(module, name, None)
@@ -92,7 +95,7 @@ def _check_api(stated: Any) -> None:
 
 
 def _arguments(hook: str, function: Any, spec: Any) -> tuple[str, ...]:
-    offered = list(inspect.signature(spec).parameters)
+    offered = spec.arguments
     given = inspect.signature(function).parameters
     for name, parameter in given.items():
         if name not in offered and parameter.default is inspect.Parameter.empty:

@@ -13,6 +13,7 @@ on the search path of configs, it is that of the plugins' names.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,6 +58,7 @@ def hookspec(
     """
 
     def mark(function: Function) -> Function:
+        function.arguments = tuple(inspect.signature(function).parameters)  # type: ignore[attr-defined]
         function.since = since  # type: ignore[attr-defined]
         function.deprecated = deprecated  # type: ignore[attr-defined]
         function.ordered = ordered  # type: ignore[attr-defined]
