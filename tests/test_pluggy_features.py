@@ -85,6 +85,18 @@ def test_an_object_can_be_a_plugin() -> None:
     assert {"of_one", "of_two"} <= set(catalog.remappers.names())
 
 
+def test_a_package_may_have_several_plugins() -> None:
+    host = Host.load([])
+    for name in ("bones", "lungs"):
+        module = SimpleNamespace(nnplug_remappers=hookimpl(offering(name)))
+        host.add(Plugin(name, "nnplug-mine", "1.0"), lambda module=module: module)
+    catalog = Catalog.build(host)
+    assert host.broken() == []
+    assert [catalog.remappers.get(name).owner.name for name in ("bones", "lungs")] == [
+        *("bones", "lungs"),
+    ]
+
+
 @pytest.mark.parametrize("hook", hooks())
 @pytest.mark.parametrize("mark", ["wrapper", "hookwrapper"])
 def test_wrappers_are_refused(hook: str, mark: str) -> None:
