@@ -23,24 +23,34 @@ def hooks() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Implementation:
-    """A plugin's function for a hook, and which of the hook's arguments it takes."""
+    """A plugin's function for a hook.
+
+    Attributes:
+        function: the function.
+        arguments: which of the hook's arguments it takes.
+        place: -1 before the other plugins', 1 after them, 0 in the order of the plugins' names.
+    """
 
     function: Callable[..., Any]
     arguments: tuple[str, ...]
+    place: int
 
     def __call__(self, **given: Any) -> Any:
         """Call it with what it takes of the hook's arguments."""
         return self.function(**{name: given[name] for name in self.arguments})
 
 
-def implementations(module: object) -> dict[str, list[Implementation]]:
+def implementations(module: object, known: dict[str, Any]) -> dict[str, list[Implementation]]:
     """The marked functions of a module (or object), by hook.
+
+    Args:
+        module: the plugin.
+        known: the hooks that there are, see :func:`hooks`.
 
     Raises:
         PluginError: it can't be a plugin.
     """
     _check_api(getattr(module, API_NAME, None))
-    known = hooks()
     found: dict[str, list[Implementation]] = {}
     for name in dir(module):
         function = getattr(module, name, None)
@@ -55,7 +65,10 @@ def implementations(module: object) -> dict[str, list[Implementation]]:
         if marks["wrapper"] or marks["hookwrapper"]:
             raise PluginError(f"{name} is a wrapper; hooks of nnplug collect and can't be wrapped")
         if hook in known:
-            made = Implementation(function, _arguments(hook, function, known[hook]))
+            spec = known[hook]
+            made = Implementation(
+                function, _arguments(hook, function, spec), _place(hook, marks, spec)
+            )
             found.setdefault(hook, []).append(made)
         elif not marks["optionalhook"]:
             near = difflib.get_close_matches(hook, known, n=1)
@@ -82,10 +95,21 @@ def _check_api(stated: Any) -> None:
 
 
 def _arguments(hook: str, function: Any, spec: Any) -> tuple[str, ...]:
-    offered = list(inspect.signature(spec).parameters)
+    offered = spec.arguments
     given = inspect.signature(function).parameters
     for name, parameter in given.items():
         if name not in offered and parameter.default is inspect.Parameter.empty:
             listed = ", ".join(offered) or "none"
             raise PluginError(f"{hook} has no argument {name!r}; it has: {listed}")
     return tuple(name for name in given if name in offered)
+
+
+def _place(hook: str, marks: dict[str, Any], spec: Any) -> int:
+    asked = [mark for mark in ("tryfirst", "trylast") if marks[mark]]
+    if len(asked) == 2:
+        raise PluginError(f"{hook} is marked tryfirst and trylast at once")
+    if asked and not spec.ordered:
+        raise PluginError(
+            f"{hook} is marked {asked[0]}, but what it returns is chosen by name, in no order"
+        )
+    return int(marks["trylast"]) - int(marks["tryfirst"])

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from nnplug import stock
 from nnplug.errors import NnplugError, PluginError
-from nnplug.plugins import BLOCK_VARIABLE, Host, Plugin, describe
+from nnplug.plugins import BLOCK_VARIABLE, Host, Plugin, describe, without_collector
 from nnplug.types import (
     ConverterSpec,
     PlannerSpec,
@@ -153,6 +153,7 @@ class Catalog:
     config_paths: list[tuple[Plugin, str]] = field(default_factory=list)
 
     @classmethod
+    @without_collector()
     def build(cls, host: Host | None = None, *, forgiving: bool = False) -> Catalog:
         """Ask every plugin what it offers.
 

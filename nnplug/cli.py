@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -133,6 +134,7 @@ def _run(verb: str, arguments: list[str]) -> None:
     # Hydra's parser takes no flag after the first KEY=VALUE.
     sys.argv = ["nnplug", *sorted(words, key=lambda word: word not in MULTIRUN)]
     catalog = Catalog.build()
+    gc.freeze()  # what is imported and offered stays to the end
     app.run(verb, _stage(verb), catalog, Jobs(verb, catalog))
 
 

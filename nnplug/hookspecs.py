@@ -7,11 +7,13 @@ A plugin is a module (or object) named by an entry point of the group ``nnplug``
 
 Functions in it that are marked with :data:`hookimpl` are called; importing that module must
 load nothing heavy. All hooks collect: what every plugin returns is put together, and a config
-selects by name, so the order of installation never decides.
+selects by name, so the order of installation never decides. Where an order shows, around a run and
+on the search path of configs, it is that of the plugins' names.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,18 +44,24 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def hookspec(*, since: str, deprecated: str = "") -> Callable[[Function], Function]:
+def hookspec(
+    *, since: str, deprecated: str = "", ordered: bool = False
+) -> Callable[[Function], Function]:
     """Mark a hook.
 
     Args:
         since: the version of the interface that brought it. A hook may gain arguments later,
             and loses none.
         deprecated: what to use instead; who implements the hook is told for one minor version.
+        ordered: the order of the plugins shows in what comes of it, so ``tryfirst`` and
+            ``trylast`` are heeded; elsewhere they are refused.
     """
 
     def mark(function: Function) -> Function:
+        function.arguments = tuple(inspect.signature(function).parameters)  # type: ignore[attr-defined]
         function.since = since  # type: ignore[attr-defined]
         function.deprecated = deprecated  # type: ignore[attr-defined]
+        function.ordered = ordered  # type: ignore[attr-defined]
         return pluggy.HookspecMarker(PROJECT)(function)
 
     return mark
@@ -64,14 +72,14 @@ def hookspec(*, since: str, deprecated: str = "") -> Callable[[Function], Functi
 # --- before the configuration is composed -------------------------------------------------
 
 
-@hookspec(since="1.0")
+@hookspec(since="1.0", ordered=True)
 def nnplug_config_paths() -> Iterable[str]:
     """Folders of Hydra config groups.
 
     When: before every composition, in every command that takes a configuration.
 
     Result: texts of the form ``pkg://PACKAGE``. The user's own folder comes before them on the
-    search path, nnplug's too.
+    search path, nnplug's too. Of two files with one name the first on the path is taken.
 
     Errors: a path that does not exist, or has another form, marks the plugin as broken.
 
@@ -285,7 +293,7 @@ def nnplug_detect(source: Path) -> Iterable[str]:
 # runs elsewhere implement a tracker: it works beside the training.
 
 
-@hookspec(since="1.0")
+@hookspec(since="1.0", ordered=True)
 def nnplug_before_run(run: RunInfo) -> None:
     """A training is about to start.
 
@@ -303,7 +311,7 @@ def nnplug_before_run(run: RunInfo) -> None:
     raise NotImplementedError
 
 
-@hookspec(since="1.0")
+@hookspec(since="1.0", ordered=True)
 def nnplug_epoch_end(run: RunInfo, epoch: EpochReport) -> None:
     """An epoch is done.
 
@@ -323,7 +331,7 @@ def nnplug_epoch_end(run: RunInfo, epoch: EpochReport) -> None:
     raise NotImplementedError
 
 
-@hookspec(since="1.0")
+@hookspec(since="1.0", ordered=True)
 def nnplug_after_run(run: RunInfo, result: RunResult) -> None:
     """A training has ended well.
 
@@ -340,7 +348,7 @@ def nnplug_after_run(run: RunInfo, result: RunResult) -> None:
     raise NotImplementedError
 
 
-@hookspec(since="1.0")
+@hookspec(since="1.0", ordered=True)
 def nnplug_on_error(run: RunInfo, error: BaseException) -> None:
     """A training has ended otherwise.
 

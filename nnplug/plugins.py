@@ -7,6 +7,7 @@ from being imported at all, ``NNPLUG_BLOCK=*`` all that are installed.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import time
@@ -62,8 +63,11 @@ class Host:
     def __init__(self, seconds: float = SECONDS) -> None:
         self.plugins: list[Plugin] = []
         self._seconds = seconds
+        self._hooks = hooks()
         self._modules: dict[int, str] = {}
-        self._implementations: dict[str, dict[str, list[Implementation]]] = {}
+        self._calls: dict[str, list[tuple[Plugin, Implementation]]] = {}
+        self._names: set[str] = set()
+        self._resting: set[str] = set()
 
     @classmethod
     def load(
@@ -89,19 +93,21 @@ class Host:
     def add(self, plugin: Plugin, load: Callable[[], object]) -> None:
         """Take in what ``load`` returns, a module or object with hook functions."""
         self.plugins.append(plugin)
-        if plugin.name in self._implementations:
+        if plugin.name in self._names:
             plugin.problem = f"the name {plugin.name!r} is taken by another plugin"
             return
+        self._names.add(plugin.name)
+        found: dict[str, list[Implementation]] = {}
         with self._guarded(plugin):
             module = load()
-            found = implementations(module)
+            found = implementations(module, self._hooks)
             other = self._modules.setdefault(id(module), plugin.name)
             if other != plugin.name:
                 plugin.problem = f"{other!r} has already loaded its module"
                 return
-            self._implementations[plugin.name] = found
-        for hook in self._implementations.get(plugin.name, ()):
-            replacement = hooks()[hook].deprecated
+        for hook, functions in found.items():
+            self._calls.setdefault(hook, []).extend((plugin, function) for function in functions)
+            replacement = self._hooks[hook].deprecated
             if replacement:
                 said = f"plugin {plugin}: the hook {hook} is deprecated: {replacement}"
                 warnings.warn(said, FutureWarning, stacklevel=2)
@@ -117,11 +123,15 @@ class Host:
                 results.extend([(plugin, item) for item in answer])
         return results
 
-    def calls(self, hook: str) -> Iterator[tuple[Plugin, Callable[..., Any]]]:
-        """Each usable plugin's implementations of one hook; they take its arguments by name."""
-        for plugin in self.plugins:
-            for implementation in self._implementations.get(plugin.name, {}).get(hook, ()):
-                yield plugin, implementation
+    def calls(self, hook: str) -> list[tuple[Plugin, Implementation]]:
+        """Each usable plugin's implementations of one hook; they take its arguments by name.
+
+        Those marked ``tryfirst`` come first and those marked ``trylast`` last, each in the order
+        of the plugins' names.
+        """
+        found = self._calls.get(hook, ())
+        usable = [call for call in found if call[0].name not in self._resting]
+        return sorted(usable, key=lambda call: call[1].place)
 
     @contextmanager
     def _guarded(self, plugin: Plugin, doing: str = "") -> Iterator[None]:
@@ -134,13 +144,25 @@ class Host:
             raise
         except (Exception, SystemExit, TooLong) as error:
             plugin.problem = doing + describe(error)
-            self._implementations[plugin.name] = {}
+            self._resting.add(plugin.name)
         finally:
             plugin.seconds += time.perf_counter() - start
 
     def broken(self) -> list[Plugin]:
         """Plugins of which something can't be used."""
         return [plugin for plugin in self.plugins if plugin.problem]
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """What plugins offer stays; the garbage collector would walk it again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _origin(entry: EntryPoint) -> tuple[str, str]:

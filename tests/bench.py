@@ -164,7 +164,8 @@ Peak memory of a worker above that of an empty one, in volumes of the case as it
 | --- | --- |
 {chr(10).join(peaks)}
 
-What installed plugins cost at start, each with {bench_plugins.SPECS} trainers:
+What installed plugins cost at start, each with {bench_plugins.SPECS} trainers and compiled as pip
+does it; the two take turns:
 
 | command | {bench_plugins.FEW} plugins | {bench_plugins.MANY} plugins | difference |
 | --- | --- | --- | --- |

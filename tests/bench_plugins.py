@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import statistics
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 FEW, MANY = 10, 1000
 SPECS = 10
+RUNS = 11
 COMMANDS = {
     "nnplug plugins --json": ("plugins", "--json"),
     "nnplug train --cfg job": ("train", "--cfg", "job", "dataset=hippocampus", "trainer=t_0_0"),
@@ -37,28 +39,31 @@ def generate(folder: Path, plugins: int, specs: int = SPECS) -> Path:
             f"[nnplug]\nbench{number} = bench_plugin_{number}\n"
         )
         (folder / f"bench_plugin_{number}.py").write_text(CODE.format(number=number, specs=specs))
+    compileall.compile_dir(folder, quiet=2)  # as pip does when it installs
     return folder
 
 
-def seconds(folder: Path, command: tuple[str, ...], runs: int = 5) -> float:
-    """The median time of a command that sees the plugins in ``folder``, after a warm-up."""
-    took = []
-    for _ in range(runs + 1):
-        start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "nnplug", *command],
-            env={**os.environ, "PYTHONPATH": str(folder)},
-            cwd=folder,
-            check=True,
-            capture_output=True,
-        )
-        took.append(time.perf_counter() - start)
-    return statistics.median(took[1:])
+def seconds(folder: Path, command: tuple[str, ...]) -> float:
+    """The time of a command that sees the plugins in ``folder``."""
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "nnplug", *command],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    return time.perf_counter() - start
 
 
 def rows(folder: Path) -> Iterator[str]:
-    """One row a command: few plugins, many plugins, the difference."""
+    """One row a command: medians with few plugins, with many, and of the differences.
+
+    Few and many take turns, so that both have the same share of a machine that is not quiet.
+    """
     few, many = generate(folder / "few", FEW), generate(folder / "many", MANY)
     for name, command in COMMANDS.items():
-        short, long = seconds(few, command), seconds(many, command)
-        yield f"| {name} | {short:.2f} s | {long:.2f} s | {long - short:+.2f} s |"
+        pairs = [(seconds(few, command), seconds(many, command)) for _ in range(RUNS + 1)][1:]
+        short, long = (statistics.median(times) for times in zip(*pairs, strict=True))
+        more = statistics.median(long - short for short, long in pairs)
+        yield f"| {name} | {short:.2f} s | {long:.2f} s | {more:+.2f} s |"

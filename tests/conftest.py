@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -166,6 +167,7 @@ def command(
         return code, printed.out, printed.err
 
     yield run
+    gc.unfreeze()  # this process goes on after a command
     signal.signal(signal.SIGTERM, terminate)
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)

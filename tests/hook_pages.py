@@ -17,6 +17,10 @@ from nnplug._registration import hooks
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "plugins" / "hooks"
 PARTS = ("When", "Result", "Errors", "Example")
+ORDER = (
+    "Plugins are called in the order of their names; `tryfirst=True` and `trylast=True` move an "
+    "implementation to the front or to the end."
+)
 
 
 def pages() -> dict[str, str]:
@@ -47,6 +51,7 @@ def _page(name: str, hook: Any) -> str:
     signature = str(inspect.signature(hook)).replace("'", "")
     made = f"# {name}\n\n{_marked(found[''])}\n\n```python\ndef {name}{signature}\n```\n\n"
     made += f"Since version {hook.since} of the interface."
+    made += f" {ORDER}" if hook.ordered else ""
     made += f" Deprecated: {hook.deprecated}\n\n" if hook.deprecated else "\n\n"
     for part in ("When", "Result", "Errors"):
         if part in found:

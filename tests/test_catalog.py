@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -112,3 +113,13 @@ def test_building_the_catalog_of_everything_installed_imports_nothing_heavy() ->
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_building_leaves_the_garbage_collector_as_it_was(collecting: bool) -> None:
+    (gc.enable if collecting else gc.disable)()
+    try:
+        Catalog.build(Host.load([]))
+        assert gc.isenabled() is collecting
+    finally:
+        gc.enable()

@@ -37,6 +37,21 @@ def test_an_unknown_verb_is_corrected(command: Command, word: str, near: str) ->
     assert (f"did you mean {near}?" in err) if near else ("did you mean" not in err)
 
 
+def test_the_help_tells_who_brings_a_choice(command: Command) -> None:
+    _, out, _ = command("train", "--help")
+    listed = [line.split(": ", 1) for line in out.partition("== Config ==")[0].splitlines()]
+    groups = {line[0]: line[1].split(", ") for line in listed if len(line) == 2}
+    installed = json.loads(command("plugins", "--json")[1])
+    assert {"nnplug", "nnplug-trainers"} <= {plugin["distribution"] for plugin in installed}
+    for plugin in installed:
+        owner = plugin["distribution"]
+        for group in {"converter", "remap", "trainer", "planner"} & set(plugin["offers"]):
+            names = plugin["offers"][group]
+            wanted = names if owner == "nnplug" else [f"{name} ({owner})" for name in names]
+            assert set(wanted) <= set(groups[group])
+    assert groups["dataset"] == ["demo", "hippocampus", "inline", "lunglobe"]
+
+
 @pytest.mark.parametrize("verb", list(VERBS))
 def test_every_verb_explains_its_keys(command: Command, verb: str) -> None:
     code, out, _ = command(verb, "--help")

@@ -28,7 +28,8 @@ def test_the_folder_nnplug_conf_is_found(command: Command, tmp_path: Path) -> No
     code, out, _ = command("train", "--cfg", "job", "dataset=mine")
     assert code == 0
     assert yaml.safe_load(out)["dataset"]["task_id"] == 444
-    assert "dataset: demo, hippocampus, inline, lunglobe, mine" in command("train", "--help")[1]
+    listed = "dataset: demo, hippocampus, inline, lunglobe, mine (user)"
+    assert listed in command("train", "--help")[1].splitlines()
 
 
 def test_the_users_files_go_before_nnplugs(command: Command, tmp_path: Path) -> None:
@@ -104,18 +105,25 @@ def test_nnplug_root_moves_the_data(
     assert str(tmp_path / "stock" / "nnUNet_raw_data" / "Task104_Hippocampus") in err
 
 
-def test_an_installed_plugin_brings_its_configs(tmp_path: Path) -> None:
-    record = tmp_path / "brings-2.0.dist-info"
+def bring(site: Path, name: str, mark: str = "", text: str = MINE) -> None:
+    """Install a plugin that brings ``dataset/brought`` in ``site``."""
+    record = site / f"{name}-2.0.dist-info"
     record.mkdir()
-    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: brings\nVersion: 2.0\n")
-    (record / "entry_points.txt").write_text("[nnplug]\nbrings = brings.plugin\n")
-    put(tmp_path / "brings" / "conf", "dataset/brought")
-    (tmp_path / "brings" / "__init__.py").touch()
-    (tmp_path / "brings" / "conf" / "__init__.py").touch()
-    (tmp_path / "brings" / "plugin.py").write_text(
+    metadata = f"Metadata-Version: 2.1\nName: nnplug-{name}\nVersion: 2.0\n"
+    (record / "METADATA").write_text(metadata)
+    (record / "entry_points.txt").write_text(f"[nnplug]\n{name} = {name}.plugin\n")
+    put(site / name / "conf", "dataset/brought", text)
+    (site / name / "__init__.py").touch()
+    (site / name / "conf" / "__init__.py").touch()
+    (site / name / "plugin.py").write_text(
         "from nnplug.hookspecs import hookimpl\n\n"
-        "@hookimpl\ndef nnplug_config_paths():\n    return ['pkg://brings.conf']\n"
+        f"@hookimpl({mark})\ndef nnplug_config_paths():\n    return ['pkg://{name}.conf']\n"
     )
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Callable[..., str]:
+    """``nnplug convert`` in a process that sees what is installed in ``tmp_path``."""
 
     def run(*arguments: str) -> str:
         done = subprocess.run(
@@ -128,5 +136,21 @@ def test_an_installed_plugin_brings_its_configs(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert "plugin brings" in run("--info", "searchpath")
-    assert yaml.safe_load(run("--cfg", "job", "dataset=brought"))["dataset"]["name"] == "Mine"
+    return run
+
+
+def test_an_installed_plugin_brings_its_configs(tmp_path: Path, fresh: Callable[..., str]) -> None:
+    bring(tmp_path, "brings")
+    assert "plugin brings" in fresh("--info", "searchpath")
+    listed = "dataset: brought (nnplug-brings), demo, hippocampus, inline, lunglobe"
+    assert listed in fresh("--help").splitlines()
+    assert yaml.safe_load(fresh("--cfg", "job", "dataset=brought"))["dataset"]["name"] == "Mine"
+
+
+@pytest.mark.parametrize(("mark", "name"), [("", "Mine"), ("tryfirst=True", "Other")])
+def test_of_two_plugins_files_the_first_on_the_path_is_taken(
+    tmp_path: Path, fresh: Callable[..., str], mark: str, name: str
+) -> None:
+    bring(tmp_path, "ward7")
+    bring(tmp_path, "ward8", mark, MINE.replace("Mine", "Other"))
+    assert yaml.safe_load(fresh("--cfg", "job", "dataset=brought"))["dataset"]["name"] == name

@@ -60,9 +60,9 @@ class Hooked:
         self.folder = folder
         self.entries: list[EntryPoint] = []
 
-    def add(self, name: str, **what: str) -> None:
+    def add(self, name: str, marks: str = "", **what: str) -> None:
         bodies = dict.fromkeys(("before", "epoch", "after", "error"), "pass") | what
-        code = HOOKS
+        code = HOOKS.replace("@hookimpl", f"@hookimpl({marks})")
         for hook, body in bodies.items():
             code = code.replace(f"{{{hook}}}", body)
         (self.folder / f"{name}_hooks.py").write_text(code)
@@ -118,6 +118,18 @@ def test_hooks_are_called_in_the_order_of_a_run(hooked: Hooked) -> None:
     ]
     assert hooked.record["status"] == "finished"
     assert hooked.record["result"]["dice"] == {"core": 0.5, "shell": None}
+
+
+def test_tryfirst_and_trylast_move_a_plugin_around_a_run(hooked: Hooked) -> None:
+    order = hooked.folder / "order"
+    for name, marks in {"a": "trylast=True", "b": "", "c": "tryfirst=True"}.items():
+        told = f"with open({str(order)!r}, 'a') as file: file.write({name!r})"
+        hooked.add(name, marks, **dict.fromkeys(("before", "epoch", "after", "error"), told))
+    hooked.live(1)
+    assert order.read_text() == "cba" * 3
+    with pytest.raises(TrainingError):
+        hooked.live(1, TrainingError("the loss became NaN"))
+    assert order.read_text() == "cba" * 6
 
 
 def test_a_broken_before_run_aborts_in_its_owners_name(hooked: Hooked) -> None:

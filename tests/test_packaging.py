@@ -146,6 +146,18 @@ def test_an_editable_install_runs_and_sees_new_configs(
     assert composes(environment, tmp_path)["dataset"]["task_id"] == 228
 
 
+def test_mypy_sees_a_strict_editable_install(
+    project: Path, environment: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(project, tmp_path / "checkout")
+    strict = ("--config-settings", "editable_mode=strict")
+    install(environment, "--editable", copy, *strict, cwd=tmp_path)
+    code = "from nnplug.hookspecs import hookimpl\n\n@hookimpl\ndef mine() -> None: ...\n"
+    (tmp_path / "mine.py").write_text(code)
+    assert "Success" in run(environment, "-m", "mypy", "--strict", "mine.py", cwd=tmp_path)
+    assert composes(environment, tmp_path)["dataset"]["task_id"] == 128
+
+
 @pytest.mark.parametrize("name", PLUGINS)
 def test_a_plugins_wheel_has_its_entry_point(name: str, tmp_path: Path) -> None:
     skipped = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "tests")

@@ -22,9 +22,9 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import YAMLError
 
 from nnplug.catalog import Catalog, missing_hint
-from nnplug.config import guard, origin
+from nnplug.config import choices, guard, origin
 from nnplug.config.build import unknown_key
-from nnplug.config.groups import SCHEME, CatalogSource
+from nnplug.config.groups import SCHEME, CatalogSource, provider
 from nnplug.errors import ConfigError, NnplugError, StorageError
 
 USER_CONF_VARIABLE = "NNPLUG_CONF"
@@ -148,11 +148,12 @@ def _in_full(overrides: Sequence[str]) -> list[str]:
 
 def _offer(catalog: Catalog) -> None:
     """Make the plugins' names and config folders known to Hydra."""
-    _SearchPath.plugin_paths = [(owner.name, path) for owner, path in catalog.config_paths]
+    _SearchPath.plugin_paths = [(provider(owner), path) for owner, path in catalog.config_paths]
     Plugins.instance().register(_SearchPath)
     guard.install([path for _, path in catalog.config_paths])
     CatalogSource.catalog = catalog
     Plugins.instance().register(CatalogSource)
+    choices.offer(catalog)
 
 
 class _SearchPath(SearchPathPlugin):
@@ -170,7 +171,7 @@ class _SearchPath(SearchPathPlugin):
                 f"{USER_CONF_VARIABLE} names a folder that does not exist", where=str(folder)
             )
         for owner, path in self.plugin_paths:
-            search_path.append(f"plugin {owner}", path)
+            search_path.append(owner, path)
         search_path.append("catalog", f"{SCHEME}://")
 
 

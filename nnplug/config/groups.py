@@ -11,6 +11,7 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import OmegaConf
 
 from nnplug.catalog import Catalog, Shelf
+from nnplug.plugins import Plugin
 
 SCHEME = "catalog"
 SEARCH = "sweep/search"
@@ -57,6 +58,12 @@ class CatalogSource(ConfigSource):
             found.update(self._shelves()[group].names())
         return sorted(found)
 
+    def owner(self, config_path: str) -> Plugin:
+        """Who offers that."""
+        group, name = _split(config_path)
+        owner: Plugin = self._shelves()[group].first(name).owner
+        return owner
+
     def load_config(self, config_path: str) -> ConfigResult:
         """The defaults of what is offered by that name."""
         if not self.is_config(config_path):
@@ -69,7 +76,7 @@ class CatalogSource(ConfigSource):
         if group == SEARCH:
             options |= {"constraints": None, "trial": None, "defaults": [SWEEPER, "_self_"]}
         return ConfigResult(
-            provider=f"plugin {entry.owner.name}",
+            provider=provider(entry.owner),
             path=f"{SCHEME}://",
             config=OmegaConf.create({"name": name, **options}),
             header={"package": None},
@@ -84,6 +91,11 @@ class CatalogSource(ConfigSource):
             "planner": catalog.planners,
             SEARCH: catalog.searches,
         }
+
+
+def provider(owner: Plugin) -> str:
+    """What Hydra calls the source of a plugin's configs."""
+    return f"plugin {owner.name}"
 
 
 def _split(config_path: str) -> tuple[str, str]:

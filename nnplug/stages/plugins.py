@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
-from dataclasses import asdict
 
 from nnplug.catalog import Catalog
 from nnplug.plugins import Plugin
@@ -18,8 +18,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--timings", action="store_true", help="the slowest to load first")
     chosen = parser.parse_args(arguments)
     plugins = Catalog.build(forgiving=True).host.plugins
+    gc.freeze()
     if chosen.json:
-        sys.stdout.write(json.dumps([asdict(plugin) for plugin in plugins], indent=2) + "\n")
+        sys.stdout.write(json.dumps([vars(plugin) for plugin in plugins], indent=2) + "\n")
     elif chosen.timings:
         for plugin in sorted(plugins, key=lambda plugin: -plugin.seconds):
             sys.stdout.write(f"{1000 * plugin.seconds:8.1f} ms  {plugin}\n")

@@ -56,7 +56,9 @@ class PluginContract:
 
     def test_its_hooks_have_the_right_names_and_arguments(self) -> None:
         """Each is a hook of nnplug, marked, no wrapper, and takes arguments that exist."""
-        assert _registration.implementations(importlib.import_module(self.plugin))
+        assert _registration.implementations(
+            importlib.import_module(self.plugin), _registration.hooks()
+        )
 
     def test_nnplug_accepts_what_its_hooks_return(self) -> None:
         """Nothing raises, every spec is of the right type, and no name is taken."""

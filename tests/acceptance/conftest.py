@@ -18,7 +18,7 @@ SCRIPTS = {
     "pip": '[ "$1" = install ] && shift && set -- install --no-index --no-deps '
     '--no-build-isolation --quiet "$@"\n',
     "pytest": "",
-    "mypy": "",
+    "mypy": 'export MYPY_CACHE_DIR="${0%/*}/../mypy_cache"\n',
 }
 
 
@@ -45,7 +45,7 @@ def nnplug() -> Run:
 def fresh_bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The scripts of a fresh environment with nnplug's wheel; it borrows what nnplug needs.
 
-    Its ``pip`` asks no index.
+    Its ``pip`` asks no index, and its ``mypy`` remembers what it has seen of nnplug.
     """
     folder = tmp_path_factory.mktemp("newcomer")
     venv.create(folder / "venv")

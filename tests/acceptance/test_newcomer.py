@@ -6,11 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from acceptance_tools import build_wheel, install_wheels, run_command
+from nnplug.scaffold.kinds import KINDS
 
+CASES = 6
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SMALL = [
@@ -34,6 +37,13 @@ def write_vox(source: Path, target: Path) -> None:
     target.write_bytes(json.dumps(header).encode() + b"\n" + values.tobytes())
 
 
+def write_cohort(shared_data: Path, folder: Path) -> None:
+    """The first cases of the hippocampus cohort in that format."""
+    for kind in ("images", "labels"):
+        for path in sorted((shared_data / "hippocampus" / kind).glob("*.nii.gz"))[:CASES]:
+            write_vox(path, folder / kind / f"{path.name.removesuffix('.nii.gz')}.vox")
+
+
 def test_the_first_hour(fresh_bin: Path, shared_data: Path, tmp_path: Path) -> None:
     def script(name: str, *arguments: str, folder: Path = tmp_path, code: int = 0) -> str:
         done = run_command([str(fresh_bin / name), *arguments], folder, code=code)
@@ -54,10 +64,7 @@ def test_the_first_hour(fresh_bin: Path, shared_data: Path, tmp_path: Path) -> N
     after = {path: path.read_bytes() for path in before}
     assert after == before
 
-    for kind in ("images", "labels"):
-        for path in sorted((shared_data / "hippocampus" / kind).glob("*.nii.gz"))[:6]:
-            name = path.name.removesuffix(".nii.gz")
-            write_vox(path, tmp_path / "vox" / kind / f"{name}.vox")
+    write_cohort(shared_data, tmp_path / "vox")
     chosen = ["dataset=hippocampus", "trainer=mine", "converter=mine", "planner=mine"]
     chosen += ["dataset.source=vox", *SMALL]
     more = ["trainer.options.smoothing=0.2", "experiment=mine_tracked"]
@@ -70,7 +77,7 @@ def test_the_first_hour(fresh_bin: Path, shared_data: Path, tmp_path: Path) -> N
     predict = [f"model={model}", "folds=[0]", "input=vox/images", "device=cpu", "workers=1"]
     predict += ["dataset=hippocampus", "converter=mine", "trainer=mine"]
     script("nnplug", "predict", *predict, "output=masks", "postprocess=[mine_clean]")
-    assert len(list((tmp_path / "masks").glob("*.nii.gz"))) == 6
+    assert len(list((tmp_path / "masks").glob("*.nii.gz"))) == CASES
 
     run_command([python, "-m", "pip", "uninstall", "--quiet", "--yes", "nnplug-mine"], tmp_path)
     said = script("nnplug", "train", *chosen, code=2)
@@ -82,11 +89,39 @@ def test_the_first_hour(fresh_bin: Path, shared_data: Path, tmp_path: Path) -> N
     assert "nnplug-mine" in said
 
 
-def test_each_kind_alone_passes_its_own_tests(fresh_bin: Path, tmp_path: Path) -> None:
-    for kind in ("converter", "remapper", "tracker", "postprocess"):
-        name = f"nnplug-only-{kind}"
-        run_command([str(fresh_bin / "nnplug"), "new-plugin", name, "--kind", kind], tmp_path)
-        project = tmp_path / name
-        assert "Success" in run_command([str(fresh_bin / "mypy")], project).stdout
-        source = str(project / "src")
-        run_command([str(fresh_bin / "pytest"), "-q"], project, PYTHONPATH=source)
+def test_each_kind_alone_from_wheels(fresh_bin: Path, shared_data: Path, tmp_path: Path) -> None:
+    def script(name: str, *arguments: str, folder: Path = tmp_path) -> str:
+        return run_command([str(fresh_bin / name), *arguments], folder).stdout
+
+    python = str(fresh_bin / "python")
+    projects = {kind: tmp_path / f"nnplug-only-{kind}" for kind in KINDS}
+    for kind, project in projects.items():
+        script("nnplug", "new-plugin", project.name, "--kind", kind)
+        build_wheel(python, project, tmp_path / "wheels")
+    install_wheels(python, tmp_path / "wheels")
+    for project in projects.values():
+        assert "Success" in script("mypy", folder=project)
+    tests = [str(project / "tests") for project in projects.values()]
+    assert " passed" in script("pytest", "-q", "-p", "no:cacheprovider", *tests)
+
+    write_cohort(shared_data, tmp_path / "vox")
+    chosen = ["dataset=hippocampus", "dataset.source=vox", "converter=only_converter"]
+    chosen += ["remap=only_remapper", "remap.values=[2,1]", "planner=only_planner"]
+    script("nnplug", "train", *chosen, "trainer=only_trainer", "tracking=[only_tracker]", *SMALL)
+    data = tmp_path / "nnplug_data"
+    converted = sorted(data.glob("nnUNet_raw_data_base/nnUNet_raw_data/*/labelsTr/*.nii.gz"))
+    source = sorted((shared_data / "hippocampus" / "labels").glob("*.nii.gz"))
+    old, new = (sitk.GetArrayFromImage(sitk.ReadImage(str(one[0]))) for one in (source, converted))
+    assert set(np.unique(old)) == {0, 1, 2}
+    np.testing.assert_array_equal(new, np.array([0, 2, 1])[old.astype(int)])
+    assert list(data.glob("nnUNet_preprocessed/*/*OnlyPlanner*"))
+    (model,) = data.glob("nnUNet_trained_models/nnUNet/*/*/nnUNetTrainerV2_OnlyTrainer__*")
+    (told,) = [path for path in model.glob("fold_0/*.jsonl") if path.name != "progress.jsonl"]
+    assert len(told.read_text().splitlines()) == 2
+
+    predict = [*chosen, f"model={model}", "trainer=only_trainer", "folds=[0]", "input=vox/images"]
+    everything = "postprocess=[{only_postprocess_clean: {voxels: 1000000}}]"
+    script("nnplug", "predict", *predict, everything, "output=masks", "device=cpu", "workers=1")
+    masks = [sitk.ReadImage(str(path)) for path in (tmp_path / "masks").glob("*.nii.gz")]
+    assert len(masks) == CASES
+    assert not any(sitk.GetArrayFromImage(mask).any() for mask in masks)

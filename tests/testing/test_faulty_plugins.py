@@ -179,6 +179,7 @@ PLUGIN_FAULTS: Faults = [
     ("its_hooks_have_the_right_names_and_arguments", {"def nnplug_converters": "def nnplug_convertors"}),
     ("its_hooks_have_the_right_names_and_arguments", {"nnplug_detect(source)": "nnplug_detect(folder)"}),
     ("its_hooks_have_the_right_names_and_arguments", {"@hookimpl\ndef nnplug_rem": "@hookimpl(wrapper=True)\ndef nnplug_rem"}),
+    ("its_hooks_have_the_right_names_and_arguments", {"@hookimpl\ndef nnplug_rem": "@hookimpl(tryfirst=True)\ndef nnplug_rem"}),
     ("its_hooks_have_the_right_names_and_arguments", {"@hookimpl\ndef nnplug_conv": "def nnplug_conv"}),
     ("its_hooks_have_the_right_names_and_arguments", {"nnplug_": "offers_", "@hookimpl\n": "", "offers_": "my_"}),
     ("nnplug_accepts_what_its_hooks_return", {'ConverterSpec("raw"': 'RemapperSpec("raw"'}),

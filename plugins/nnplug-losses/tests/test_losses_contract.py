@@ -18,6 +18,12 @@ class TestClDice(TrainerContract):
 
 
 @pytest.mark.slow
+class TestBoundary(TrainerContract):
+    trainer = "boundary"
+    options = ("trainer.options.growth=0.1",)
+
+
+@pytest.mark.slow
 class TestFocalTversky(TrainerContract):
     trainer = "focal_tversky"
     options = ("trainer.options.ce_weight=0.5",)

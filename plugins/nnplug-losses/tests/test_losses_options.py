@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from nnplug_losses.options import ClDiceOptions, FocalTverskyOptions, TopKOptions
+from nnplug_losses.options import (
+    BoundaryOptions,
+    ClDiceOptions,
+    FocalTverskyOptions,
+    TopKOptions,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +22,9 @@ from nnplug_losses.options import ClDiceOptions, FocalTverskyOptions, TopKOption
         (ClDiceOptions, {"weight": math.nan}, "weight"),
         (ClDiceOptions, {"iterations": 0}, "iterations"),
         (ClDiceOptions, {"iterations": 101}, "iterations"),
+        (BoundaryOptions, {"weight": -1.0}, "weight"),
+        (BoundaryOptions, {"growth": 0.0}, "growth"),
+        (BoundaryOptions, {"growth": math.nan}, "growth"),
         (FocalTverskyOptions, {"alpha": -1.0}, "alpha"),
         (FocalTverskyOptions, {"beta": math.inf}, "beta"),
         (FocalTverskyOptions, {"alpha": 0.0, "beta": 0.0}, "alpha and beta"),

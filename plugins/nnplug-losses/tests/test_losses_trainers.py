@@ -13,9 +13,16 @@ import torch
 from nnunet.training.loss_functions.deep_supervision import MultipleOutputLoss2
 from nnunet.training.loss_functions.dice_loss import DC_and_CE_loss, DC_and_topk_loss
 
+from nnplug_losses.boundary import BoundaryLoss
 from nnplug_losses.cldice import SoftClDiceLoss
-from nnplug_losses.options import ClDiceOptions, FocalTverskyOptions, TopKOptions
+from nnplug_losses.options import (
+    BoundaryOptions,
+    ClDiceOptions,
+    FocalTverskyOptions,
+    TopKOptions,
+)
 from nnplug_losses.trainers import (
+    nnUNetTrainerV2_Boundary,
     nnUNetTrainerV2_ClDice,
     nnUNetTrainerV2_DiceTopK,
     nnUNetTrainerV2_FocalTversky,
@@ -92,6 +99,18 @@ def test_without_weight_it_is_nnunets_loss(plans: Path) -> None:
     scores, targets = outputs()
     stock = weighed(DC_and_CE_loss(DICE, {}), scores, targets)
     assert made.loss(scores, targets).item() == pytest.approx(stock, rel=1e-5)
+
+
+@pytest.mark.parametrize(("epoch", "alpha"), [(0, 0.25), (1, 0.5), (2, 0.6), (40, 0.6)])
+def test_the_boundary_losss_factor_grows(plans: Path, epoch: int, alpha: float) -> None:
+    options = BoundaryOptions(growth=0.25, weight=0.6)
+    made = trainer(nnUNetTrainerV2_Boundary, plans, options)
+    made.epoch = epoch
+    scores, targets = outputs()
+    stock = weighed(DC_and_CE_loss(DICE, {}), scores, targets)
+    boundary = weighed(BoundaryLoss(lambda: 1.0), scores, targets)
+    assert abs(boundary) > 1e-3
+    assert made.loss(scores, targets).item() == pytest.approx(stock + alpha * boundary, rel=1e-5)
 
 
 def test_focal_tversky_replaces_it(plans: Path) -> None:

@@ -31,6 +31,24 @@ class ClDiceOptions:
 
 
 @dataclass(frozen=True)
+class BoundaryOptions:
+    """Options of ``trainer=boundary``.
+
+    Attributes:
+        growth: by what the factor of the boundary loss grows in each epoch, from the first on, > 0.
+        weight: what it grows up to, >= 0.
+    """
+
+    growth: float = 0.01
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        _not_negative("weight", self.weight)
+        if not 0 < self.growth < math.inf:
+            raise ValueError(f"growth must be finite and above 0, not {self.growth}")
+
+
+@dataclass(frozen=True)
 class FocalTverskyOptions:
     """Options of ``trainer=focal_tversky``; the defaults are the paper's.
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from nnplug.hookspecs import hookimpl
 from nnplug.types import TrainerSpec
-from nnplug_losses.options import ClDiceOptions, FocalTverskyOptions, TopKOptions
+from nnplug_losses.options import (
+    BoundaryOptions,
+    ClDiceOptions,
+    FocalTverskyOptions,
+    TopKOptions,
+)
 
 
 @hookimpl
@@ -16,6 +21,12 @@ def nnplug_trainers() -> list[TrainerSpec]:
             target="nnplug_losses.trainers:nnUNetTrainerV2_ClDice",
             options=ClDiceOptions,
             summary="Dice, cross-entropy and clDice: vessels and other tubes stay connected",
+        ),
+        TrainerSpec(
+            name="boundary",
+            target="nnplug_losses.trainers:nnUNetTrainerV2_Boundary",
+            options=BoundaryOptions,
+            summary="Dice, cross-entropy and boundary loss: small structures in large images",
         ),
         TrainerSpec(
             name="focal_tversky",

@@ -12,8 +12,14 @@ from nnunet.training.loss_functions.dice_loss import RobustCrossEntropyLoss
 from nnunet.training.network_training.nnUNetTrainerV2 import nnUNetTrainerV2
 from torch import Tensor, nn
 
+from nnplug_losses.boundary import BoundaryLoss
 from nnplug_losses.cldice import SoftClDiceLoss
-from nnplug_losses.options import ClDiceOptions, FocalTverskyOptions, TopKOptions
+from nnplug_losses.options import (
+    BoundaryOptions,
+    ClDiceOptions,
+    FocalTverskyOptions,
+    TopKOptions,
+)
 from nnplug_losses.topk import DiceTopKLoss
 from nnplug_losses.tversky import FocalTverskyLoss
 
@@ -60,6 +66,21 @@ class nnUNetTrainerV2_ClDice(WithLoss):  # noqa: N801
         """nnU-Net's loss with one more term."""
         tubes = SoftClDiceLoss(self.options.iterations, self.batch_dice)
         return Weighted((1.0, self.loss), (self.options.weight, tubes))
+
+
+class nnUNetTrainerV2_Boundary(WithLoss):  # noqa: N801
+    """nnU-Net's Dice and cross-entropy, and the boundary loss with a factor that grows."""
+
+    options = BoundaryOptions()
+    epoch: int
+
+    def make_loss(self) -> nn.Module:
+        """nnU-Net's loss with one more term."""
+        return Weighted((1.0, self.loss), (1.0, BoundaryLoss(self.alpha)))
+
+    def alpha(self) -> float:
+        """The factor in this epoch."""
+        return min(self.options.weight, self.options.growth * (self.epoch + 1))
 
 
 class nnUNetTrainerV2_FocalTversky(WithLoss):  # noqa: N801
