@@ -174,6 +174,7 @@ def bundle_list(words: Sequence[str] = ()) -> list[Listed]:
 def _run(verb: str, task: Callable[[Mapping[str, Any], Catalog], T], overrides: Sequence[str]) -> T:
     from nnplug.catalog import Catalog
     from nnplug.config import app
+    from nnplug.config.task import call
     from nnplug.errors import ConfigError
 
     if isinstance(overrides, str):
@@ -181,5 +182,5 @@ def _run(verb: str, task: Callable[[Mapping[str, Any], Catalog], T], overrides: 
     catalog = Catalog.build()
     config, files = app.compose(verb, overrides, catalog)
     with files.named():
-        result: T = app.call(task, config, catalog)
+        result: T = call(task, config, catalog)
     return result

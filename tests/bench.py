@@ -23,6 +23,7 @@ import bench_conversion
 import bench_memory
 import bench_plugins
 import bench_sweeps
+import bench_tracking
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -140,6 +141,7 @@ def main() -> None:
         peaks = [f"| {what} | {peak:.2f} |" for what, peak in bench_memory.peaks(Path(name))]
         many = list(bench_plugins.rows(Path(name) / "plugins"))
         swept = list(bench_sweeps.rows(Path(name) / "sweeps"))
+        tracked = list(bench_tracking.rows(Path(name) / "tracking")) if SERIES else []
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     text = f"""\
 # Benchmarks
@@ -177,6 +179,13 @@ the start of the command:
 | engine | time | a job beyond its second |
 | --- | --- | --- |
 {chr(10).join(swept)}
+
+An epoch of a small training on a CPU ({bench_tracking.RUNS} runs each, in turn) without and with
+TensorBoard, the median of the ratios of pairs, the smallest and the largest:
+
+| without | with | difference | of all pairs |
+| --- | --- | --- | --- |
+{chr(10).join(tracked)}
 
 {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {versions}.
 """

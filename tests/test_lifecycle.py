@@ -225,6 +225,7 @@ def test_names_from_the_source_are_not_recorded(
     [
         ({"workers": 3}, True),
         ({"paths": {"root": "elsewhere"}}, True),
+        ({"sweep": {"dir": "sweeps/2026-01-02_03-04-05"}, "objective": "loss"}, True),
         ({"seed": 2}, False),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,15 +25,14 @@ from nnplug.catalog import Catalog, missing_hint
 from nnplug.config import choices, guard, origin
 from nnplug.config.build import unknown_key
 from nnplug.config.groups import SCHEME, CatalogSource, provider
-from nnplug.errors import ConfigError, NnplugError, StorageError
+from nnplug.config.task import Task, call
+from nnplug.errors import ConfigError, NnplugError
 
 USER_CONF_VARIABLE = "NNPLUG_CONF"
 USER_CONF_FOLDER = "nnplug_conf"
 NO_JOBS = ("hydra/launcher=basic", "hydra/sweeper=basic")
 
 SHORT = {"resume": "resume.newest", "pretrained": "pretrained.model"}
-
-Task = Callable[[Mapping[str, Any], Catalog], Any]
 
 
 class Sweep(Protocol):
@@ -122,18 +121,6 @@ def compose(
         raise _translate(error, catalog) from None
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}, files
-
-
-def call(task: Task, values: Mapping[str, Any], catalog: Catalog) -> Any:
-    """Call ``task``; what the operating system refuses is a StorageError."""
-    try:
-        return task(values, catalog)
-    except OSError as error:
-        raise StorageError(
-            (error.strerror or str(error)).lower(),
-            where=str(error.filename) if error.filename else None,
-            hint="NNPLUG_TRACEBACK=1 shows what wanted it",
-        ) from error
 
 
 def _in_full(overrides: Sequence[str]) -> list[str]:

@@ -63,6 +63,22 @@ def check_flags(arguments: list[str]) -> None:
 class _Vetted(ConfigLoaderImpl):
     packages: set[str] = PACKAGES
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._validated: dict[tuple[str, ...], DictConfig] = {}
+
+    def load_sweep_config(
+        self, master_config: DictConfig, sweep_overrides: list[str]
+    ) -> DictConfig:
+        """A job's config; Hydra asks twice, to validate it and to run it."""
+        key = tuple(sweep_overrides)
+        validated = self._validated.pop(key, None)
+        if validated is not None:
+            return validated
+        config = super().load_sweep_config(master_config, sweep_overrides)
+        self._validated[key] = config
+        return config
+
     def load_configuration(
         self,
         config_name: str | None,

@@ -61,6 +61,7 @@ def enter(
     gpus: Sequence[int] | None,
     workers: int,
     stall_minutes: float | None = 30,
+    threads: int | None = None,
     precision: str = "auto",
     log: Path | None = None,
     all_gpus: bool = False,
@@ -74,6 +75,8 @@ def enter(
         workers: processes for augmentation and for nnU-Net's own pools; 0 loads batches in this
             process and gives the pools one.
         stall_minutes: how long workers may do nothing; None for ever.
+        threads: of torch on a CPU, in all processes of a distributed training together; None
+            leaves it to torch: one a core, or what ``OMP_NUM_THREADS`` says.
         precision: ``"full"``, ``"mixed"``, or ``"auto"`` for what stock nnU-Net does: mixed on
             CUDA, else full.
         log: file for what nnU-Net prints while it is imported; None drops it.
@@ -95,6 +98,8 @@ def enter(
     os.environ.update(dict.fromkeys(_WORKERS, str(max(1, workers))))
     _chosen.serial = workers == 0
     _chosen.stall_seconds = math.inf if stall_minutes is None else 60 * stall_minutes
+    if threads is not None:
+        _set_threads(threads)
     _show(device, asked)
     found = _find(device, asked, all_gpus)
     if precision == "mixed" and found.kind == "mps":
@@ -121,6 +126,13 @@ def devices() -> list[str]:
     if torch.backends.mps.is_available():
         names.append("mps")
     return names
+
+
+def threads() -> int:
+    """With how many threads torch computes on the CPU."""
+    import torch
+
+    return torch.get_num_threads()
 
 
 def ensure(folders: Folders, *, loaded_only: bool = False) -> None:
@@ -156,6 +168,13 @@ def serial() -> bool:
 def stall_seconds() -> float:
     """How long workers may do nothing."""
     return _chosen.stall_seconds
+
+
+def _set_threads(number: int) -> None:
+    os.environ["OMP_NUM_THREADS"] = str(number)  # for the processes that this one starts
+    import torch
+
+    torch.set_num_threads(number)
 
 
 def _show(device: str, asked: tuple[int, ...]) -> None:

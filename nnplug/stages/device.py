@@ -44,6 +44,7 @@ def enter(settings: ModelSettings, catalog: Catalog, folders: Folders) -> Device
             gpus=gpus,
             workers=settings.workers,
             stall_minutes=settings.stall_minutes,
+            threads=settings.threads,
             precision=settings.precision,
             all_gpus=spec.data_parallel or spec.distributed,
         )

@@ -15,7 +15,7 @@ from nnplug.stages import progress, record
 SECTIONS = {
     "data": ("data_hash", "plans", "split"),
     "software": ("trainer", "versions", "plugins", "sources", "packages"),
-    "hardware": ("device", "hardware"),
+    "hardware": ("device", "threads", "hardware"),
     "results": ("status", "result"),
 }
 LOSSES = ("train_loss", "val_loss")

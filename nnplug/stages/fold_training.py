@@ -32,7 +32,7 @@ def train(fold: Fold, device: Device) -> TrainResult:
         NnplugError: whatever keeps the fold from being trained; what is done is kept.
     """
     from nnplug.engine import distributed, training
-    from nnplug.engine.environment import devices
+    from nnplug.engine.environment import devices, threads
 
     cls = fold.mount()
     task = TaskFolder(fold.folders.task(fold.settings.dataset.task))
@@ -56,6 +56,7 @@ def train(fold: Fold, device: Device) -> TrainResult:
         "data_hash": job.data_hash,
         "trainer": made_by,
         "device": asdict(device),
+        "threads": threads(),
         **provenance.facts(fold.catalog, devices()),
     }
     where = f"GPU {', '.join(map(str, device.gpus))}" if device.kind == "cuda" else device.kind

@@ -88,7 +88,7 @@ def _recorded(job: Job) -> int:
 
 def _run(job: Job) -> None:
     from nnplug.catalog import Catalog
-    from nnplug.config import app
+    from nnplug.config import task
     from nnplug.plugins import Plugin
     from nnplug.sweeps.live import Live
 
@@ -99,7 +99,7 @@ def _run(job: Job) -> None:
     catalog.host.add(Plugin("sweep", "nnplug", __version__), lambda: Live(job))
     verb = importlib.import_module(f"nnplug.stages.{content['verb']}")
     with _placed(content["config"], content["slots"]) as config:
-        app.call(verb.main, config, catalog)
+        task.call(verb.main, config, catalog)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,10 @@ FINISHED, FAILED, INTERRUPTED, PRUNED = "finished", "failed", "interrupted", "pr
 RUNNING = "running"
 CUT_OFF = "cut off"
 # Two runs that differ in nothing else should give the same.
-SHAPELESS = ("paths", "workers", "resume", "tracking", "overlays", "dry_run", "plugins")
+SHAPELESS = (
+    *("paths", "workers", "resume", "sweep", "objective", "tracking", "overlays", "dry_run"),
+    "plugins",
+)
 # What a user may have written with the names of cases and subjects of the source.
 NAMES = ("subject", "test")
 WITHHELD = "withheld"

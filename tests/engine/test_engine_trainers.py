@@ -37,6 +37,19 @@ def test_environment_refuses(tmp_path, run_python):
     assert "a process serves one root" in out[8]
 
 
+def test_threads_are_those_asked_for(tmp_path, run_python):
+    """In this process and in those that it starts, whatever the variables say."""
+    code = """
+    import subprocess, sys
+    from engine_job import *
+    environment.enter(folders(), device="cpu", gpus=None, workers=1, threads=1)
+    print(environment.threads())
+    count = "import torch; print(torch.get_num_threads())"
+    print(subprocess.run([sys.executable, "-c", count], capture_output=True, text=True).stdout)
+    """
+    assert run_python(code, tmp_path, OMP_NUM_THREADS="2").split() == ["1", "1"]
+
+
 def test_own_trainers_are_known_without_importing_them(tmp_path, run_python):
     code = """
     import sys

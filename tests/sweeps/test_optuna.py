@@ -88,6 +88,37 @@ def test_several_objectives_and_a_constraint(naps: Callable[..., Any]) -> None:
     assert "best of the search: number=2" in swept.err
 
 
+@pytest.mark.parametrize(
+    ("sampler", "package", "mark"),
+    [("cmaes", "cmaes", "cma:"), pytest.param("gp", "torch", "gp:", marks=pytest.mark.slow)],
+)
+def test_samplers_with_a_model_of_the_figures(
+    naps: Callable[..., Any], sampler: str, package: str, mark: str
+) -> None:
+    """After two trials at random they propose the third themselves."""
+    pytest.importorskip(package)
+    options = (
+        f"sweep.search.sampler={sampler}",
+        "sweep.search.sampler_options={n_startup_trials: 2}",
+    )
+    search = naps("sweep=optuna", *options, "sweep.search.trials=3")
+    swept = search.run("number=int(interval(1,1000))", "seconds=interval(0.0,0.01)")
+    assert swept.code == 0, swept.err
+    trials = _trials(search.folder)
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 3
+    own = [any(key.startswith(mark) for key in trial.system_attrs) for trial in trials]
+    assert own == [False, False, True]
+
+
+def _trials(folder: Path) -> Any:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
+    return optuna.load_study(study_name="nnplug", storage=storage).get_trials()
+
+
 def test_several_workers_on_one_study(naps: Callable[..., Any]) -> None:
     search = naps(*SEARCH, "sweep.search.trials=6")
     words = ("number=int(interval(1,1000000))", "seconds=0.5")

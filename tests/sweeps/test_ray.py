@@ -12,6 +12,7 @@ from typing import Any
 import contract
 import psutil
 import pytest
+import scans
 from napping import environment
 
 pytestmark = pytest.mark.slow
@@ -94,6 +95,21 @@ def test_bad_jobs_cost_themselves_only(engine: Any) -> None:
 
 def test_a_killed_sweep_goes_on(engine: Any) -> None:
     contract.a_killed_sweep_goes_on(engine, contract.kill_command)
+
+
+def test_a_grid_of_trainings_ends_as_on_this_machine(cluster: Cluster, tmp_path: Path) -> None:
+    options = ("sweep=ray", f"sweep.options.init.address={cluster.address}")
+    scans.equal_on(scans.Scans.copied(tmp_path), *options, **cluster.variables)
+
+
+def test_a_search_runs_on_the_cluster(cluster: Cluster, naps: Callable[..., Any]) -> None:
+    pytest.importorskip("optuna")
+    options = ("sweep=ray", f"sweep.options.init.address={cluster.address}", "sweep/search=optuna")
+    search = naps(*options, "sweep.search.sampler=random", "sweep.jobs=2", **cluster.variables)
+    swept = search.run("number=int(interval(1,1000000))", "sweep.search.trials=4")
+    assert swept.code == 0, swept.err
+    assert "2 jobs on ray" in swept.err
+    assert [state["status"] for state in search.states().values()] == ["done"] * 4
 
 
 def test_a_lost_node_costs_no_job(cluster: Cluster, engine: Any) -> None:

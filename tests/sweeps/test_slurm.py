@@ -10,6 +10,7 @@ from typing import Any
 
 import contract
 import pytest
+import scans
 import slurm_cluster
 
 pytestmark = pytest.mark.slow
@@ -74,3 +75,8 @@ def test_a_killed_job_is_reported(engine: Any, conf: Path) -> None:
     swept = engine.run("number=1,2", "seconds=8")
     assert swept.code == 0, swept.err
     assert sorted(engine.starts().values()) == [1, 2]
+
+
+def test_a_grid_of_trainings_ends_as_on_this_machine(conf: Path, tmp_path: Path) -> None:
+    chosen = scans.Scans.copied(tmp_path)
+    scans.equal_on(chosen, *OPTIONS, SLURM_CONF=str(conf))

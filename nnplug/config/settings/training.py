@@ -96,6 +96,7 @@ class ModelSettings(DataSettings):
         objective: what a sweep is told of this training; see :mod:`nnplug.config.sweeping`.
         overlays: draw the network's output on one validation patch every so many epochs.
         precision: of training; ``auto`` is what stock nnU-Net does on that device.
+        threads: with which torch computes on a CPU; None is torch's own number, one a core.
         checkpoint_minutes: save at the end of an epoch when the last checkpoint is older.
         stall_minutes: give up when worker processes do nothing for so long; None never.
         split: which cases validate which fold.
@@ -115,6 +116,7 @@ class ModelSettings(DataSettings):
     tracking: tuple[Choice, ...] = field(default=(), kw_only=True)
     overlays: int | None = field(default=None, kw_only=True)
     precision: Literal["auto", "full", "mixed"] = field(default="auto", kw_only=True)
+    threads: int | None = field(default=None, kw_only=True)
     checkpoint_minutes: float = field(default=15, kw_only=True)
     stall_minutes: float | None = field(default=30, kw_only=True)
     objective: str | list[str] = field(default="val_dice", kw_only=True)
@@ -128,5 +130,7 @@ class ModelSettings(DataSettings):
                 raise ValueError(f"{name} is a number of minutes, not {getattr(self, name)}")
         if self.overlays is not None and self.overlays < 1:
             raise ValueError(f"overlays is a number of epochs from 1, not {self.overlays}")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads is a number from 1, not {self.threads}")
         if len({tracker.name for tracker in self.tracking}) < len(self.tracking):
             raise ValueError("tracking names a tracker twice")
