@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from nnplug.stages.jobs import find_jobs, source_folder, steps
 from nnplug.stages.locking import locked
 from nnplug.stages.steps import Look
 from nnplug.stages.workers import Crew, WorkerKilled
+from nnplug.sweeps.shards import Shard, Shards
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,19 @@ class Result:
 
 
 def main(config: Mapping[str, Any], catalog: Catalog) -> None:
-    """The verb."""
-    run(data_settings(config, catalog), catalog)
+    """The verb, or one shard of it."""
+    settings = data_settings(config, catalog)
+    if (shard := Shard.given(config)) is not None:
+        run_shard(settings, catalog, shard)
+    else:
+        run(settings, catalog, Shards.wanted("convert", config))
 
 
-def run(settings: DataSettings, catalog: Catalog) -> Result:
+def run(settings: DataSettings, catalog: Catalog, shards: Shards | None = None) -> Result:
     """Convert every case of the source that is not there yet, or has changed.
+
+    With ``shards`` other processes convert, and what they leave is done here: refused cases are
+    refused here again, and the records are written.
 
     Raises:
         ConfigError, PluginError: before anything is read or written.
@@ -68,7 +76,37 @@ def run(settings: DataSettings, catalog: Catalog) -> Result:
         with locked(folders.raw_data, "is being changed", name=f".{task.path.name[:7]}.lock"):
             _refuse_taken(task, folders)
             held.enter_context(locked(task.path, "is being converted"))
-        return _convert(settings, task, found, crew)
+        return _convert(settings, task, found, crew, shards)
+
+
+def run_shard(settings: DataSettings, catalog: Catalog, shard: Shard) -> None:
+    """Convert this share of the cases for a command that holds the task's lock.
+
+    Cases that can't be converted are only warned of here: they are the command's to refuse.
+
+    Raises:
+        DataError: the task is no longer converted in these shards.
+    """
+    task = TaskFolder(Folders.below(settings.paths.root).task(settings.dataset.task))
+    folder = task.shards(shard.name)
+    settings = replace(settings, convert=replace(settings.convert, on_error="skip"))
+    with Crew(settings.workers) as crew:
+        found = shard.of(find_jobs(settings, catalog, task, crew.map))
+        previous = task.rows()
+
+        def keep(row: Row) -> None:
+            if not _same(previous.get(row.original), row):
+                task.append(row, folder / f"{shard.number:04d}.jsonl")
+
+        def still(jobs: Sequence[Job]) -> Iterator[Job]:
+            for job in jobs:
+                if not folder.is_dir():
+                    raise DataError(
+                        "another conversion of this task has begun", where=str(task.path)
+                    )
+                yield job
+
+        _collect(_known(found, previous), settings, crew, keep, still)
 
 
 def look(settings: DataSettings, catalog: Catalog) -> Look:
@@ -87,7 +125,7 @@ def look(settings: DataSettings, catalog: Catalog) -> Look:
     with Crew(settings.workers) as crew:
         found = find_jobs(settings, catalog, task, crew.map)
     previous = task.rows()
-    todo = [replace(job, previous=previous.get(job.numbered.source.name)) for job in found]
+    todo = _known(found, previous)
     left = sum(store.unchanged(job) is None for job in todo)
     gone = len(set(previous) - {job.numbered.source.name for job in found})
     if task.is_complete and left + gone:
@@ -97,35 +135,38 @@ def look(settings: DataSettings, catalog: Catalog) -> Look:
     return Look("done", f"{len(found)} cases")
 
 
-def _convert(settings: DataSettings, task: TaskFolder, found: Sequence[Job], crew: Crew) -> Result:
+def _known(found: Sequence[Job], previous: Mapping[str, Row]) -> list[Job]:
+    return [replace(job, previous=previous.get(job.numbered.source.name)) for job in found]
+
+
+def _convert(
+    settings: DataSettings,
+    task: TaskFolder,
+    found: Sequence[Job],
+    crew: Crew,
+    shards: Shards | None,
+) -> Result:
     previous = task.rows()
     was_complete = task.is_complete
-    todo = [replace(job, previous=previous.get(job.numbered.source.name)) for job in found]
-    standing = [row for job in todo if (row := store.unchanged(job)) is not None]
+    todo = _known(found, previous)
+    looked = [store.unchanged(job) for job in todo]
+    standing = [row for row in looked if row is not None]
     if len(standing) == len(todo) and task.holds(
         standing, _description(settings), _source_labels(todo[0], standing)
     ):
         # Nothing is touched: another process may have gone on to plan or train.
         say(f"0 converted, {len(todo)} unchanged: {task.path}")
         return Result(task.path, 0, len(todo), [])
-    task.begin()
-    rows: list[Row] = []
-    refused: list[NnplugError] = []
-    with (
-        progress("converting", len(todo)) as advance,
-        closing(_outcomes(todo, settings, crew)) as outcomes,
-    ):
-        for outcome in outcomes:
-            if isinstance(outcome, Row):
-                rows.append(outcome)
-                if not _same(previous.get(outcome.original), outcome):
-                    task.append(outcome)
-            elif settings.convert.on_error == "stop" or not isinstance(outcome, SourceError):
-                raise outcome
-            else:
-                refused.append(outcome)
-                warn(str(outcome))
-            advance()
+    task.begin(shards.name if shards else None)
+    if shards is not None:
+        shards.run([row is None for row in looked])
+        todo = _known(found, task.rows())
+
+    def keep(row: Row) -> None:
+        if not _same(previous.get(row.original), row):
+            task.append(row)
+
+    rows, refused = _collect(todo, settings, crew, keep)
     if not rows:
         raise SourceError("no case could be converted", where=str(settings.dataset.source))
     new = [row for row in rows if not _same(previous.get(row.original), row)]
@@ -142,12 +183,45 @@ def _convert(settings: DataSettings, task: TaskFolder, found: Sequence[Job], cre
     return Result(task.path, len(new), len(rows) - len(new), refused)
 
 
+def _collect(
+    todo: Sequence[Job],
+    settings: DataSettings,
+    crew: Crew,
+    keep: Callable[[Row], None],
+    give: Callable[[Sequence[Job]], Iterator[Job]] = iter,
+) -> tuple[list[Row], list[NnplugError]]:
+    """Convert what is not there; the rows of all cases, each kept at once, and the refusals.
+
+    ``give`` goes through the cases as workers become free.
+    """
+    rows: list[Row] = []
+    refused: list[NnplugError] = []
+    with (
+        progress("converting", len(todo)) as advance,
+        closing(_outcomes(todo, settings, crew, give)) as outcomes,
+    ):
+        for outcome in outcomes:
+            if isinstance(outcome, Row):
+                rows.append(outcome)
+                keep(outcome)
+            elif settings.convert.on_error == "stop" or not isinstance(outcome, SourceError):
+                raise outcome
+            else:
+                refused.append(outcome)
+                warn(str(outcome))
+            advance()
+    return rows, refused
+
+
 def _same(old: Row | None, new: Row) -> bool:
     return old is not None and old.key == new.key and old.outputs == new.outputs
 
 
 def _outcomes(
-    todo: Sequence[Job], settings: DataSettings, crew: Crew
+    todo: Sequence[Job],
+    settings: DataSettings,
+    crew: Crew,
+    give: Callable[[Sequence[Job]], Iterator[Job]],
 ) -> Generator[Row | Exception, None, None]:
     """Untouched cases at once, then the others as they come from the workers."""
     left = []
@@ -162,7 +236,7 @@ def _outcomes(
     workers = min(settings.workers, len(left))
     if settings.memory_bound:
         workers = min(workers, memory.workers(job.numbered.source for job in left))
-    with closing(crew.each(store.convert, left, workers)) as outcomes:
+    with closing(crew.each(store.convert, give(left), workers)) as outcomes:
         for job, outcome in outcomes:
             if isinstance(outcome, WorkerKilled):
                 yield SourceError(
