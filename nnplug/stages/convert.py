@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,17 @@ from nnplug.catalog import Catalog
 from nnplug.config.folders import Folders
 from nnplug.config.load import data_settings
 from nnplug.config.settings import DataSettings
-from nnplug.console import progress, say, warn
+from nnplug.console import say, warn
 from nnplug.data import measures, qc, remapping
 from nnplug.data.files import settle
 from nnplug.data.taskfolder import Row, TaskFolder, other_tasks
 from nnplug.errors import ConfigError, DataError, NnplugError, SourceError
-from nnplug.stages import memory, store
+from nnplug.stages import outcomes, store
 from nnplug.stages.case import Job
 from nnplug.stages.jobs import find_jobs, source_folder, steps
 from nnplug.stages.locking import locked
 from nnplug.stages.steps import Look
-from nnplug.stages.workers import Crew, WorkerKilled
+from nnplug.stages.workers import Crew
 from nnplug.sweeps.shards import Shard, Shards
 
 
@@ -95,7 +95,7 @@ def run_shard(settings: DataSettings, catalog: Catalog, shard: Shard) -> None:
         previous = task.rows()
 
         def keep(row: Row) -> None:
-            if not _same(previous.get(row.original), row):
+            if not outcomes.same(previous.get(row.original), row):
                 task.append(row, folder / f"{shard.number:04d}.jsonl")
 
         def still(jobs: Sequence[Job]) -> Iterator[Job]:
@@ -106,7 +106,7 @@ def run_shard(settings: DataSettings, catalog: Catalog, shard: Shard) -> None:
                     )
                 yield job
 
-        _collect(_known(found, previous), settings, crew, keep, still)
+        outcomes.collect(outcomes.known(found, previous), settings, crew, keep, still)
 
 
 def look(settings: DataSettings, catalog: Catalog) -> Look:
@@ -125,7 +125,7 @@ def look(settings: DataSettings, catalog: Catalog) -> Look:
     with Crew(settings.workers) as crew:
         found = find_jobs(settings, catalog, task, crew.map)
     previous = task.rows()
-    todo = _known(found, previous)
+    todo = outcomes.known(found, previous)
     left = sum(store.unchanged(job) is None for job in todo)
     gone = len(set(previous) - {job.numbered.source.name for job in found})
     if task.is_complete and left + gone:
@@ -133,10 +133,6 @@ def look(settings: DataSettings, catalog: Catalog) -> Look:
     if not task.is_complete:
         return Look("missing", f"{left} of {len(found)} cases")
     return Look("done", f"{len(found)} cases")
-
-
-def _known(found: Sequence[Job], previous: Mapping[str, Row]) -> list[Job]:
-    return [replace(job, previous=previous.get(job.numbered.source.name)) for job in found]
 
 
 def _convert(
@@ -148,7 +144,7 @@ def _convert(
 ) -> Result:
     previous = task.rows()
     was_complete = task.is_complete
-    todo = _known(found, previous)
+    todo = outcomes.known(found, previous)
     looked = [store.unchanged(job) for job in todo]
     standing = [row for row in looked if row is not None]
     if len(standing) == len(todo) and task.holds(
@@ -160,16 +156,16 @@ def _convert(
     task.begin(shards.name if shards else None)
     if shards is not None:
         shards.run([row is None for row in looked])
-        todo = _known(found, task.rows())
+        todo = outcomes.known(found, task.rows())
 
     def keep(row: Row) -> None:
-        if not _same(previous.get(row.original), row):
+        if not outcomes.same(previous.get(row.original), row):
             task.append(row)
 
-    rows, refused = _collect(todo, settings, crew, keep)
+    rows, refused = outcomes.collect(todo, settings, crew, keep)
     if not rows:
         raise SourceError("no case could be converted", where=str(settings.dataset.source))
-    new = [row for row in rows if not _same(previous.get(row.original), row)]
+    new = [row for row in rows if not outcomes.same(previous.get(row.original), row)]
     settle(task.path / name for row in new for name in row.outputs)
     task.finish(rows, _description(settings), _source_labels(todo[0], rows))
     if settings.convert.qc:
@@ -181,73 +177,6 @@ def _convert(
     if was_complete and new:
         say("planning and preprocessing of this task will be done anew")
     return Result(task.path, len(new), len(rows) - len(new), refused)
-
-
-def _collect(
-    todo: Sequence[Job],
-    settings: DataSettings,
-    crew: Crew,
-    keep: Callable[[Row], None],
-    give: Callable[[Sequence[Job]], Iterator[Job]] = iter,
-) -> tuple[list[Row], list[NnplugError]]:
-    """Convert what is not there; the rows of all cases, each kept at once, and the refusals.
-
-    ``give`` goes through the cases as workers become free.
-    """
-    rows: list[Row] = []
-    refused: list[NnplugError] = []
-    with (
-        progress("converting", len(todo)) as advance,
-        closing(_outcomes(todo, settings, crew, give)) as outcomes,
-    ):
-        for outcome in outcomes:
-            if isinstance(outcome, Row):
-                rows.append(outcome)
-                keep(outcome)
-            elif settings.convert.on_error == "stop" or not isinstance(outcome, SourceError):
-                raise outcome
-            else:
-                refused.append(outcome)
-                warn(str(outcome))
-            advance()
-    return rows, refused
-
-
-def _same(old: Row | None, new: Row) -> bool:
-    return old is not None and old.key == new.key and old.outputs == new.outputs
-
-
-def _outcomes(
-    todo: Sequence[Job],
-    settings: DataSettings,
-    crew: Crew,
-    give: Callable[[Sequence[Job]], Iterator[Job]],
-) -> Generator[Row | Exception, None, None]:
-    """Untouched cases at once, then the others as they come from the workers."""
-    left = []
-    for job in todo:
-        row = store.unchanged(job)
-        if row is None:
-            left.append(job)
-        else:
-            yield row
-    if not left:
-        return
-    workers = min(settings.workers, len(left))
-    if settings.memory_bound:
-        workers = min(workers, memory.workers(job.numbered.source for job in left))
-    with closing(crew.each(store.convert, give(left), workers)) as outcomes:
-        for job, outcome in outcomes:
-            if isinstance(outcome, WorkerKilled):
-                yield SourceError(
-                    "its worker process was killed, twice",
-                    where=f"case {job.numbered.source.name}",
-                    hint="is there too little memory for this case, or does the converter "
-                    f"{job.converter.name!r} of plugin {job.converter.owner} end it? finished "
-                    "cases are kept",
-                )
-            else:
-                yield outcome
 
 
 def _source_labels(job: Job, rows: Sequence[Row]) -> dict[str, Any] | None:
