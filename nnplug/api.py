@@ -35,8 +35,10 @@ def convert(overrides: Sequence[str] = ()) -> Result:
     def task(config: Mapping[str, Any], catalog: Catalog) -> Result:
         from nnplug.config.load import data_settings
         from nnplug.stages import convert
+        from nnplug.sweeps.shards import Shards
 
-        return convert.run(data_settings(config, catalog), catalog)
+        shards = Shards.wanted("convert", config)
+        return convert.run(data_settings(config, catalog), catalog, shards)
 
     return _run("convert", task, overrides)
 

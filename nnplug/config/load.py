@@ -268,8 +268,8 @@ def _prepared(config: Mapping[str, Any], catalog: Catalog) -> dict[str, Any]:
     for key, step in steps.items():
         choice_options(Choice(**step), catalog.remappers, key)
     values["remap"] = list(steps.values())
-    values.pop("experiment", None)
-    values.pop("sweep", None)
+    for key in ("experiment", "sweep", "parallel", "shard"):
+        values.pop(key, None)
     return values
 
 

@@ -1,4 +1,4 @@
-"""The keys ``sweep`` and ``objective``."""
+"""The keys ``sweep``, ``parallel`` and ``objective``."""
 
 from __future__ import annotations
 
@@ -75,6 +75,29 @@ def sweep_settings(config: Mapping[str, Any]) -> Sweep:
     values = config.get("sweep") or {}
     # A sweeper's own keys are its concern.
     return build(Sweep, {key: values[key] for key in values if key in known}, "sweep")
+
+
+@dataclass(frozen=True)
+class Parallel(Sweep):
+    """``parallel``: where the cases of one verb are worked on; a sweep whose jobs are shards.
+
+    Attributes:
+        shards: in how many parts the cases are dealt out; 1 leaves them to this process.
+    """
+
+    shards: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shards < 1:
+            raise ValueError(f"shards must be at least 1, not {self.shards}")
+        if self.gpus is not None:
+            raise ValueError("shards take no gpus; give cores")
+
+
+def parallel_settings(config: Mapping[str, Any]) -> Parallel:
+    """The settings below ``parallel``; raises ConfigError."""
+    return build(Parallel, config.get("parallel") or {}, "parallel")
 
 
 def objectives(value: Any) -> tuple[str, ...]:

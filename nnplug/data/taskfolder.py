@@ -10,6 +10,7 @@ import contextlib
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from nnplug.whole import storage_errors, write_json, write_text
 DATASET_JSON = "dataset.json"
 CASE_MAP = "case_map.csv"
 MANIFEST = "nnplug_manifest.jsonl"
+SHARDS = "nnplug_shards"
 SOURCE_LABELS = "nnplug_labels.json"
 DATA_FOLDERS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
 
@@ -128,29 +130,47 @@ class TaskFolder:
             ) from error
 
     def rows(self) -> dict[str, Row]:
-        """The manifest: original name to row; rows that can't be read are left out."""
-        path = self.path / MANIFEST
+        """The manifest: original name to row; rows that can't be read are left out.
+
+        What shards have done since counts too.
+        """
         rows = {}
-        if path.is_file():
+        for path in (self.path / MANIFEST, *sorted((self.path / SHARDS).glob("*/*.jsonl"))):
+            if not path.is_file():
+                continue
             for line in path.read_text(encoding="utf-8").splitlines():
                 with contextlib.suppress(ValueError, TypeError, KeyError):
                     row = Row(**json.loads(line))
                     rows[row.original] = row
         return rows
 
-    def append(self, row: Row) -> None:
-        """Add a row as soon as its case is whole."""
-        path = self.path / MANIFEST
+    def append(self, row: Row, part: Path | None = None) -> None:
+        """Add a row as soon as its case is whole, to the manifest or to that of a shard."""
+        path = part or self.path / MANIFEST
         with storage_errors(path), path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(vars(row)) + "\n")
 
-    def begin(self) -> None:
-        """Make the folders, and say that what is here is no longer complete."""
+    def shards(self, name: str) -> Path:
+        """Where the shards of one command note their cases; they go on as long as it is there."""
+        return self.path / SHARDS / name
+
+    def begin(self, shards: str | None = None) -> None:
+        """Make the folders, and say that what is here is no longer complete.
+
+        Shards of another name that may still run are stopped; what they have done is kept.
+        """
         with storage_errors(self.path):
             for folder in ("imagesTr", "labelsTr", "imagesTs"):
                 (self.path / folder).mkdir(parents=True, exist_ok=True)
             (self.path / MANIFEST).touch()
             (self.path / DATASET_JSON).unlink(missing_ok=True)
+            others = [p for p in (self.path / SHARDS).glob("*") if p.name != shards]
+            if others:
+                self._write_manifest(self.rows().values())
+            for other in others:
+                shutil.rmtree(other)
+            if shards is not None:
+                self.shards(shards).mkdir(parents=True, exist_ok=True)
 
     def source_labels(self) -> dict[str, Any]:
         """How label values were changed: ``values``, from the dataset's to the source's (null
@@ -186,14 +206,18 @@ class TaskFolder:
         for path in self._strangers(rows):
             path.unlink()
         ordered = sorted(rows, key=lambda row: row.case)
-        lines = (json.dumps(vars(row)) + "\n" for row in ordered)
-        write_text(self.path / MANIFEST, "".join(lines))
+        self._write_manifest(ordered)
+        shutil.rmtree(self.path / SHARDS, ignore_errors=True)
         write_text(self.path / CASE_MAP, _case_map(ordered))
         if source_labels is None:
             (self.path / SOURCE_LABELS).unlink(missing_ok=True)
         else:
             write_json(self.path / SOURCE_LABELS, source_labels)
         write_json(self.path / DATASET_JSON, {**description, **_listing(ordered)})
+
+    def _write_manifest(self, rows: Iterable[Row]) -> None:
+        lines = (json.dumps(vars(row)) + "\n" for row in rows)
+        write_text(self.path / MANIFEST, "".join(lines))
 
     def holds(
         self,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,18 @@ from nnplug.catalog import Catalog
 from nnplug.config.folders import Folders
 from nnplug.config.load import data_settings
 from nnplug.config.settings import DataSettings
-from nnplug.console import progress, say, warn
+from nnplug.console import say, warn
 from nnplug.data import measures, qc, remapping
 from nnplug.data.files import settle
 from nnplug.data.taskfolder import Row, TaskFolder, other_tasks
 from nnplug.errors import ConfigError, DataError, NnplugError, SourceError
-from nnplug.stages import memory, store
+from nnplug.stages import outcomes, store
 from nnplug.stages.case import Job
 from nnplug.stages.jobs import find_jobs, source_folder, steps
 from nnplug.stages.locking import locked
 from nnplug.stages.steps import Look
-from nnplug.stages.workers import Crew, WorkerKilled
+from nnplug.stages.workers import Crew
+from nnplug.sweeps.shards import Shard, Shards
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,19 @@ class Result:
 
 
 def main(config: Mapping[str, Any], catalog: Catalog) -> None:
-    """The verb."""
-    run(data_settings(config, catalog), catalog)
+    """The verb, or one shard of it."""
+    settings = data_settings(config, catalog)
+    if (shard := Shard.given(config)) is not None:
+        run_shard(settings, catalog, shard)
+    else:
+        run(settings, catalog, Shards.wanted("convert", config))
 
 
-def run(settings: DataSettings, catalog: Catalog) -> Result:
+def run(settings: DataSettings, catalog: Catalog, shards: Shards | None = None) -> Result:
     """Convert every case of the source that is not there yet, or has changed.
+
+    With ``shards`` other processes convert, and what they leave is done here: refused cases are
+    refused here again, and the records are written.
 
     Raises:
         ConfigError, PluginError: before anything is read or written.
@@ -68,7 +76,37 @@ def run(settings: DataSettings, catalog: Catalog) -> Result:
         with locked(folders.raw_data, "is being changed", name=f".{task.path.name[:7]}.lock"):
             _refuse_taken(task, folders)
             held.enter_context(locked(task.path, "is being converted"))
-        return _convert(settings, task, found, crew)
+        return _convert(settings, task, found, crew, shards)
+
+
+def run_shard(settings: DataSettings, catalog: Catalog, shard: Shard) -> None:
+    """Convert this share of the cases for a command that holds the task's lock.
+
+    Cases that can't be converted are only warned of here: they are the command's to refuse.
+
+    Raises:
+        DataError: the task is no longer converted in these shards.
+    """
+    task = TaskFolder(Folders.below(settings.paths.root).task(settings.dataset.task))
+    folder = task.shards(shard.name)
+    settings = replace(settings, convert=replace(settings.convert, on_error="skip"))
+    with Crew(settings.workers) as crew:
+        found = shard.of(find_jobs(settings, catalog, task, crew.map))
+        previous = task.rows()
+
+        def keep(row: Row) -> None:
+            if not outcomes.same(previous.get(row.original), row):
+                task.append(row, folder / f"{shard.number:04d}.jsonl")
+
+        def still(jobs: Sequence[Job]) -> Iterator[Job]:
+            for job in jobs:
+                if not folder.is_dir():
+                    raise DataError(
+                        "another conversion of this task has begun", where=str(task.path)
+                    )
+                yield job
+
+        outcomes.collect(outcomes.known(found, previous), settings, crew, keep, still)
 
 
 def look(settings: DataSettings, catalog: Catalog) -> Look:
@@ -87,7 +125,7 @@ def look(settings: DataSettings, catalog: Catalog) -> Look:
     with Crew(settings.workers) as crew:
         found = find_jobs(settings, catalog, task, crew.map)
     previous = task.rows()
-    todo = [replace(job, previous=previous.get(job.numbered.source.name)) for job in found]
+    todo = outcomes.known(found, previous)
     left = sum(store.unchanged(job) is None for job in todo)
     gone = len(set(previous) - {job.numbered.source.name for job in found})
     if task.is_complete and left + gone:
@@ -97,38 +135,37 @@ def look(settings: DataSettings, catalog: Catalog) -> Look:
     return Look("done", f"{len(found)} cases")
 
 
-def _convert(settings: DataSettings, task: TaskFolder, found: Sequence[Job], crew: Crew) -> Result:
+def _convert(
+    settings: DataSettings,
+    task: TaskFolder,
+    found: Sequence[Job],
+    crew: Crew,
+    shards: Shards | None,
+) -> Result:
     previous = task.rows()
     was_complete = task.is_complete
-    todo = [replace(job, previous=previous.get(job.numbered.source.name)) for job in found]
-    standing = [row for job in todo if (row := store.unchanged(job)) is not None]
+    todo = outcomes.known(found, previous)
+    looked = [store.unchanged(job) for job in todo]
+    standing = [row for row in looked if row is not None]
     if len(standing) == len(todo) and task.holds(
         standing, _description(settings), _source_labels(todo[0], standing)
     ):
         # Nothing is touched: another process may have gone on to plan or train.
         say(f"0 converted, {len(todo)} unchanged: {task.path}")
         return Result(task.path, 0, len(todo), [])
-    task.begin()
-    rows: list[Row] = []
-    refused: list[NnplugError] = []
-    with (
-        progress("converting", len(todo)) as advance,
-        closing(_outcomes(todo, settings, crew)) as outcomes,
-    ):
-        for outcome in outcomes:
-            if isinstance(outcome, Row):
-                rows.append(outcome)
-                if not _same(previous.get(outcome.original), outcome):
-                    task.append(outcome)
-            elif settings.convert.on_error == "stop" or not isinstance(outcome, SourceError):
-                raise outcome
-            else:
-                refused.append(outcome)
-                warn(str(outcome))
-            advance()
+    task.begin(shards.name if shards else None)
+    if shards is not None:
+        shards.run([row is None for row in looked])
+        todo = outcomes.known(found, task.rows())
+
+    def keep(row: Row) -> None:
+        if not outcomes.same(previous.get(row.original), row):
+            task.append(row)
+
+    rows, refused = outcomes.collect(todo, settings, crew, keep)
     if not rows:
         raise SourceError("no case could be converted", where=str(settings.dataset.source))
-    new = [row for row in rows if not _same(previous.get(row.original), row)]
+    new = [row for row in rows if not outcomes.same(previous.get(row.original), row)]
     settle(task.path / name for row in new for name in row.outputs)
     task.finish(rows, _description(settings), _source_labels(todo[0], rows))
     if settings.convert.qc:
@@ -140,40 +177,6 @@ def _convert(settings: DataSettings, task: TaskFolder, found: Sequence[Job], cre
     if was_complete and new:
         say("planning and preprocessing of this task will be done anew")
     return Result(task.path, len(new), len(rows) - len(new), refused)
-
-
-def _same(old: Row | None, new: Row) -> bool:
-    return old is not None and old.key == new.key and old.outputs == new.outputs
-
-
-def _outcomes(
-    todo: Sequence[Job], settings: DataSettings, crew: Crew
-) -> Generator[Row | Exception, None, None]:
-    """Untouched cases at once, then the others as they come from the workers."""
-    left = []
-    for job in todo:
-        row = store.unchanged(job)
-        if row is None:
-            left.append(job)
-        else:
-            yield row
-    if not left:
-        return
-    workers = min(settings.workers, len(left))
-    if settings.memory_bound:
-        workers = min(workers, memory.workers(job.numbered.source for job in left))
-    with closing(crew.each(store.convert, left, workers)) as outcomes:
-        for job, outcome in outcomes:
-            if isinstance(outcome, WorkerKilled):
-                yield SourceError(
-                    "its worker process was killed, twice",
-                    where=f"case {job.numbered.source.name}",
-                    hint="is there too little memory for this case, or does the converter "
-                    f"{job.converter.name!r} of plugin {job.converter.owner} end it? finished "
-                    "cases are kept",
-                )
-            else:
-                yield outcome
 
 
 def _source_labels(job: Job, rows: Sequence[Row]) -> dict[str, Any] | None:

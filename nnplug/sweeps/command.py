@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +12,11 @@ from hydra.plugins.plugin import Plugin
 from omegaconf import DictConfig
 
 from nnplug.catalog import Catalog
-from nnplug.config.folders import VARIABLES
 from nnplug.config.sweeping import sweep_settings
 from nnplug.console import say
 from nnplug.errors import SweepError
 from nnplug.sweeps import attempt, table
-from nnplug.sweeps.jobs import FINAL, Job
+from nnplug.sweeps.jobs import FINAL, Job, surroundings
 from nnplug.sweeps.launcher import JobLauncher, objective, plain
 from nnplug.sweeps.sweeper import SearchSweeper
 
@@ -61,12 +58,7 @@ class Jobs:
             self.verb,
             config,
             filter_overrides(overrides),
-            {
-                "made": time.time(),
-                "cwd": str(Path.cwd()),
-                "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
-                "slots": self.slots(values),
-            },
+            surroundings(self.slots(values)),
         )
         self.jobs.setdefault(job.name, job)
         return job

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from nnplug.config.folders import VARIABLES
 from nnplug.data.files import value_hash
 from nnplug.errors import DataError
 from nnplug.whole import write_json
@@ -28,7 +29,7 @@ FINAL = (DONE, PRUNED)
 # What another result does not come from: where, how fast and in how many pieces it is computed.
 SHAPELESS = (
     *("hydra", "paths", "workers", "device", "resume", "sweep", "objective", "experiment"),
-    *("tracking", "overlays"),
+    *("tracking", "overlays", "parallel"),
 )
 NAME_LENGTH = 12
 BEAT_SECONDS = 5.0
@@ -151,6 +152,16 @@ class Job:
             return time.time() - (self.folder / BEAT).stat().st_mtime < STALE_SECONDS
         except OSError:
             return False
+
+
+def surroundings(slots: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a job has to know of the command that it belongs to, and what it takes first."""
+    return {
+        "made": time.time(),
+        "cwd": str(Path.cwd()),
+        "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "slots": slots,
+    }
 
 
 def of(sweep: Path) -> list[Job]:

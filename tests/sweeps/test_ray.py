@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import archives
 import contract
 import psutil
 import pytest
@@ -120,3 +121,15 @@ def test_a_lost_node_costs_no_job(cluster: Cluster, engine: Any) -> None:
     assert process.returncode == 0, err
     assert {state["status"] for state in engine.states().values()} == {"done"}
     assert sorted(engine.starts().values()) == [1, 1, 2, 2]
+
+
+def test_a_lost_node_costs_its_shards_only(cluster: Cluster, tmp_path: Path) -> None:
+    """2,000 cases, and a node that comes and goes."""
+    cluster.start(f"--address={cluster.address}")
+    archives.a_lost_node_costs_its_shards_only(
+        archives.Archive.make(tmp_path, 2000),
+        lambda: cluster.kill(len(cluster.nodes) - 1),
+        "parallel=ray",
+        f"parallel.options.init.address={cluster.address}",
+        variables=cluster.variables,
+    )

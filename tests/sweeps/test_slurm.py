@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import archives
 import contract
+import psutil
 import pytest
 import scans
 import slurm_cluster
@@ -80,3 +83,27 @@ def test_a_killed_job_is_reported(engine: Any, conf: Path) -> None:
 def test_a_grid_of_trainings_ends_as_on_this_machine(conf: Path, tmp_path: Path) -> None:
     chosen = scans.Scans.copied(tmp_path)
     scans.equal_on(chosen, *OPTIONS, SLURM_CONF=str(conf))
+
+
+def kill_node(conf: Path, node: str) -> None:
+    """SIGKILL to its slurmd and to every process of its jobs; then the controller is told."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words, variables = process.cmdline(), process.environ()
+            ours = variables.get("SLURM_CONF") == str(conf)
+            daemon = words[:1] == ["slurmd"] and node in words
+            if ours and (daemon or variables.get("SLURMD_NODENAME") == node):
+                process.kill()
+    slurm(conf, "scontrol", "update", f"nodename={node}", "state=down", "reason=killed")
+
+
+def test_a_lost_node_costs_its_shards_only(conf: Path, tmp_path: Path) -> None:
+    """2,000 cases; the last test here, since the node does not come back."""
+    archives.a_lost_node_costs_its_shards_only(
+        archives.Archive.make(tmp_path, 2000),
+        lambda: kill_node(conf, "n2"),
+        "parallel=slurm",
+        "parallel.options.cpus_per_task=1",
+        "parallel.options.timeout_min=10",
+        variables={"SLURM_CONF": str(conf)},
+    )
