@@ -106,8 +106,10 @@ def predict(overrides: Sequence[str] = ()) -> list[CaseResult]:
     def task(config: Mapping[str, Any], catalog: Catalog) -> list[CaseResult]:
         from nnplug.config.load import predict_settings
         from nnplug.stages import predict
+        from nnplug.sweeps.shards import Shards
 
-        return predict.run(predict_settings(config, catalog), catalog)
+        shards = Shards.wanted("predict", config)
+        return predict.run(predict_settings(config, catalog), catalog, shards)
 
     return _run("predict", task, overrides)
 

@@ -63,6 +63,10 @@ class Masks:
         suffixes = [self._suffix, *[ENTROPY] * self._uncertainty, *[".npz", ".pkl"] * self._softmax]
         return all((self._output / f"{case.name}{suffix}").is_file() for suffix in suffixes)
 
+    def path(self, case: PredictCase) -> Path:
+        """The file of a case's mask."""
+        return self._output / f"{case.name}{self._suffix}"
+
     def write(self, case: PredictCase, segmentation: Segmentation) -> Path:
         """Write a case's mask, and its entropy if that is wanted; each appears whole."""
         array: NDArray[np.integer[Any]] = segmentation.array
@@ -76,7 +80,7 @@ class Masks:
             with replacing(self._output / f"{case.name}{ENTROPY}", ENTROPY) as beside:
                 sitk.WriteImage(entropy, str(beside))
         mask = self._source.back(case, segmentation.image(array))
-        path = self._output / f"{case.name}{self._suffix}"
+        path = self.path(case)
         with replacing(path, self._suffix) as beside:
             self._writer.write(
                 mask, self._labels, self._source.source(case), self._source.channel, beside
