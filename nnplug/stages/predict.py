@@ -72,14 +72,15 @@ def run(
     restore = label_values.restoring(settings, loaded)
     masks = Masks(settings, catalog, source, loaded, restore)
     cases = shard.of(source.cases) if shard else source.cases
-    todo = [case for case in cases if settings.overwrite or not masks.done(case)]
+    left = [settings.overwrite or not masks.done(case) for case in cases]
+    todo = [case for case, wanted in zip(cases, left, strict=True) if wanted]
     if shard is None:
         label_values.note(settings.output, restore, fresh=len(todo) == len(cases))
     if len(todo) < len(cases):
         say(f"{len(cases) - len(todo)} of {len(cases)} cases are there already")
     spread: list[CaseResult] = []
     if shards is not None:
-        shards.run([not masks.done(case) for case in cases])
+        shards.run(left)
         spread = [
             prediction.CaseResult(case.name, masks.path(case), None, math.nan)
             for case in todo
